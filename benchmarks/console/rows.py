@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +11,9 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inkgate.service.contract.capabilities import CAPABILITIES
-from inkgate.service.db import ids
 from inkgate.service.db.base import UtcDateTime, identifier
 from inkgate.service.usage import latency
-from inkgate.service.usage.models import HourRow, RecordRow, RefusalRow
+from inkgate.service.usage.models import HourRow, RefusalRow
 
 DAYS = 90
 FAULTS = 6  # status codes other than 0 per app, capability and hour
@@ -108,30 +108,35 @@ async def _insert(connection: AsyncConnection, row: Any, known: dict[str, str], 
 
 
 async def _lines(connection: AsyncConnection, who: Customer, now: datetime, calls: int) -> None:
+    """Insert `calls` ledger entries of the last 90 days, spread over apps and capabilities."""
+    postgres = connection.dialect.name == "postgresql"
+    step = DAYS * 86_400_000 // max(calls, 1)  # milliseconds
+    ms = f"({int(now.timestamp() * 1000)} - CAST({step} AS BIGINT) * ({calls} - n))"
     names = tuple(CAPABILITIES)
-    for start in range(0, calls, 1000):
-        await connection.execute(
-            insert(RecordRow),
-            [
-                {
-                    "call_id": ids.new(),
-                    "line": 0,
-                    "seq": n // len(names) + 1,
-                    "account_id": who.account_id,
-                    "settled_at": now - timedelta(seconds=calls - n),
-                    "app_id": who.apps[n % len(who.apps)],
-                    "capability": names[n % len(names)],
-                    "pack_id": None,
-                    "first_unit": None,
-                    "units": 1,
-                    "images": 1,
-                    "failed_images": 0,
-                    "code": 0,
-                    "body_bytes": 180_000,
-                    "duration_ms": 320,
-                    "client_ip": f"10.{n % 7}.{n % 50}.{n % 9}",
-                    "request_id": "r",
-                }
-                for n in range(start, min(start + 1000, calls))
-            ],
-        )
+    known = {
+        "call_id": f"CAST(lpad(to_hex({ms}), 12, '0') || '70008' || lpad(to_hex(n), 15, '0') AS uuid)"
+        if postgres
+        else f"printf('%012x70008%015x', {ms}, n)",
+        "line": "0",
+        "seq": f"n / {len(names)} + 1",
+        "account_id": "a.account",
+        "settled_at": f"to_timestamp({ms} / 1000.0)"
+        if postgres
+        else f"strftime('%Y-%m-%d %H:%M:%f000', {ms} / 1000.0, 'unixepoch')",
+        "app_id": "a.id",
+        "capability": f"CASE n % {len(names)} "
+        + " ".join(f"WHEN {at} THEN '{name}'" for at, name in enumerate(names))
+        + " END",
+        "units": "1",
+        "images": "1",
+        "failed_images": "0",
+        "code": "0",
+        "body_bytes": "180000",
+        "duration_ms": "320",
+        "client_ip": "'10.' || n % 7 || '.' || n % 50 || '.9'",
+        "request_id": "'r'",
+    }
+    numbers = f"WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < {calls - 1})"
+    chosen = f"SELECT {', '.join(known.values())} FROM numbers JOIN bench_app a ON a.n = numbers.n % {len(who.apps)}"
+    chosen = re.sub(r"(?<![\w.])n(?![\w'(])", "numbers.n", chosen)
+    await connection.execute(text(f"INSERT INTO usage_record ({', '.join(known)}) {numbers} {chosen}"))

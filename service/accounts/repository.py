@@ -58,6 +58,30 @@ async def account_with_subaccounts(session: AsyncSession, main_id: str) -> list[
     return list(await session.scalars(select(Account).where(or_(Account.id == main_id, Account.parent_id == main_id))))
 
 
+async def family(session: AsyncSession, account: Account, *, limit: int, offset: int = 0) -> list[Account]:
+    """An account and its sub-accounts, itself first, then by name."""
+    query = select(Account).where(or_(Account.id == account.id, Account.parent_id == account.id))
+    query = query.order_by(Account.id != account.id, Account.name)
+    return list(await session.scalars(query.limit(limit).offset(offset)))
+
+
+async def subaccounts(session: AsyncSession, main_id: str, *, limit: int, offset: int = 0) -> list[Account]:
+    """The sub-accounts of a main account, by name."""
+    query = select(Account).where(Account.parent_id == main_id).order_by(Account.name)
+    return list(await session.scalars(query.limit(limit).offset(offset)))
+
+
+async def count_subaccounts(session: AsyncSession, main_id: str) -> int:
+    query = select(func.count()).select_from(Account).where(Account.parent_id == main_id)
+    return await session.scalar(query) or 0
+
+
+async def family_ids(session: AsyncSession, main_id: str) -> list[str]:
+    """The ids of a main account and its sub-accounts."""
+    query = select(Account.id).where(or_(Account.id == main_id, Account.parent_id == main_id))
+    return [str(account_id) for account_id in await session.scalars(query)]
+
+
 async def access_key(session: AsyncSession, ak: str, *, lock: bool = False) -> AccessKeyRow | None:
     return await _get(session, AccessKeyRow, ak, lock)
 
@@ -86,9 +110,10 @@ async def usable_key(session: AsyncSession, ak: str) -> AccessKeyRow | None:
     return found
 
 
-async def last_signed_call(session: AsyncSession, account_ids: Collection[str]) -> datetime | None:
-    """When a key of these accounts was last used; it is written at most once per minute."""
-    query = select(func.max(AccessKeyRow.last_used_at)).where(AccessKeyRow.account_id.in_(account_ids))
+async def last_signed_call(session: AsyncSession, account_id: str) -> datetime | None:
+    """When a key of an account or its sub-accounts was last used; it is written at most once per minute."""
+    family = select(Account.id).where(or_(Account.id == account_id, Account.parent_id == account_id))
+    query = select(func.max(AccessKeyRow.last_used_at)).where(AccessKeyRow.account_id.in_(family))
     found: datetime | None = await session.scalar(query)
     return found
 
@@ -109,11 +134,36 @@ async def lock_access_keys(session: AsyncSession) -> list[AccessKeyRow]:
     return list(await session.scalars(select(AccessKeyRow).with_for_update()))
 
 
-async def access_keys(session: AsyncSession, account_id: str) -> list[AccessKeyRow]:
+async def access_keys(
+    session: AsyncSession, account_id: str, *, limit: int | None = None, offset: int = 0
+) -> list[AccessKeyRow]:
+    """The access keys of an account, oldest first; all of them, where no page is asked for."""
     if not ids.is_canonical_uuid(account_id):
         return []
-    query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id).order_by(AccessKeyRow.created_at)
+    query = (
+        select(AccessKeyRow)
+        .where(AccessKeyRow.account_id == account_id)
+        .order_by(AccessKeyRow.created_at, AccessKeyRow.ak)
+    )
+    return list(await session.scalars(query.limit(limit).offset(offset)))
+
+
+async def newest_access_keys(
+    session: AsyncSession, account_id: str, *, limit: int, offset: int = 0
+) -> list[AccessKeyRow]:
+    """The access keys of an account, newest first."""
+    query = select(AccessKeyRow).where(AccessKeyRow.account_id == account_id)
+    query = query.order_by(AccessKeyRow.created_at.desc(), AccessKeyRow.ak).limit(limit).offset(offset)
     return list(await session.scalars(query))
+
+
+async def newest_live_key(session: AsyncSession, account_id: str) -> AccessKeyRow | None:
+    """The newest access key of an account that is neither disabled nor rotated."""
+    query = select(AccessKeyRow).where(
+        AccessKeyRow.account_id == account_id, AccessKeyRow.disabled_at.is_(None), AccessKeyRow.ends_at.is_(None)
+    )
+    found: AccessKeyRow | None = await session.scalar(query.order_by(AccessKeyRow.created_at.desc()).limit(1))
+    return found
 
 
 async def app(session: AsyncSession, app_id: str, *, lock: bool = False) -> AppRow | None:
@@ -193,6 +243,15 @@ async def opened_capabilities(session: AsyncSession, app_id: str) -> list[Opened
     return list(await session.scalars(query))
 
 
+async def opened_of(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, list[OpenedRow]]:
+    """App id → the capabilities that it has opened, in order of opening."""
+    found: dict[str, list[OpenedRow]] = {}
+    query = select(OpenedRow).where(OpenedRow.app_id.in_(app_ids))
+    for row in await session.scalars(query.order_by(OpenedRow.opened_at, OpenedRow.capability)):
+        found.setdefault(row.app_id, []).append(row)
+    return found
+
+
 async def opened_capability(session: AsyncSession, app_id: str, capability: str) -> OpenedRow | None:
     """A capability as an app has opened it, None when it has not."""
     return await session.get(OpenedRow, (app_id, capability))
@@ -207,6 +266,15 @@ async def replace_allowed(session: AsyncSession, app_id: str, capability: str, n
 async def allow_list(session: AsyncSession, app_id: str) -> list[AllowedRow]:
     query = select(AllowedRow).where(AllowedRow.app_id == app_id).order_by(AllowedRow.capability, AllowedRow.network)
     return list(await session.scalars(query))
+
+
+async def allow_lists(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """App id → capability ("" for the whole app) → networks of its allow-list."""
+    found: dict[str, dict[str, list[str]]] = {}
+    query = select(AllowedRow).where(AllowedRow.app_id.in_(app_ids))
+    for row in await session.scalars(query.order_by(AllowedRow.network)):
+        found.setdefault(row.app_id, {}).setdefault(row.capability, []).append(row.network)
+    return found
 
 
 async def paying_accounts(connection: AsyncConnection, account_ids: Collection[str]) -> dict[str, str]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
-from inkgate.service.accounts.models import AppRow
+from inkgate.service.accounts.models import AppRow, OpenedRow
 from inkgate.service.admin import schemas
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import AccessKeyId, Id, Limit, ShortText
+from inkgate.service.admin.fields import MAX_ROWS, AccessKeyId, Id, Limit, Offset, ShortText
 
 router = APIRouter(tags=["accounts"])
-Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
 
 
 @router.get("/accounts")
@@ -54,9 +53,11 @@ async def suspend_account(admin_request: AccountsWrite, account_id: Id, body: sc
 
 
 @router.get("/accounts/{account_id}/keys")
-async def list_keys(admin_request: AccountsRead, account_id: Id) -> list[schemas.KeyOut]:
+async def list_keys(
+    admin_request: AccountsRead, account_id: Id, limit: Limit = MAX_ROWS, offset: Offset = 0
+) -> list[schemas.KeyOut]:
     async with admin_request.reading() as session:
-        found = await repository.access_keys(session, account_id)
+        found = await repository.access_keys(session, account_id, limit=limit, offset=offset)
         return [
             schemas.KeyOut(
                 ak=row.ak,
@@ -96,9 +97,9 @@ async def list_apps(
 ) -> list[schemas.AppOut]:
     """The apps of an account and of its sub-accounts."""
     async with admin_request.reading() as session:
-        members = [each.id for each in await repository.account_with_subaccounts(session, account_id)]
+        members = await repository.family_ids(session, account_id)
         found = await repository.apps(session, members, search=search, limit=limit, offset=offset)
-        return [await _app_out(session, row) for row in found]
+        return await _apps_out(session, found)
 
 
 @router.post("/accounts/{account_id}/apps", status_code=201)
@@ -113,7 +114,7 @@ async def create_app(admin_request: AccountsWrite, account_id: Id, body: schemas
 @router.get("/apps/{app_id}")
 async def get_app(admin_request: AccountsRead, app_id: Id) -> schemas.AppOut:
     async with admin_request.begin() as work:
-        return await _app_out(work.session, await accounts.get_app(work, app_id))
+        return (await _apps_out(work.session, [await accounts.get_app(work, app_id)]))[0]
 
 
 @router.delete("/apps/{app_id}", status_code=204)
@@ -141,14 +142,15 @@ async def set_networks(
         return schemas.Networks(networks=await accounts.set_allowed(work, app_id, body.networks, capability=capability))
 
 
-async def _app_out(session: AsyncSession, row: AppRow) -> schemas.AppOut:
-    lists: dict[str, list[str]] = {}
-    for rule in await repository.allow_list(session, row.id):
-        lists.setdefault(rule.capability, []).append(rule.network)
-    opened = [
-        schemas.Opened(capability=each.capability, qps=each.qps, allowed=lists.get(each.capability, []))
-        for each in await repository.opened_capabilities(session, row.id)
-    ]
+async def _apps_out(session: AsyncSession, rows: Sequence[AppRow]) -> list[schemas.AppOut]:
+    """Apps with their capabilities and allow-lists, with one query for each kind of row."""
+    app_ids = [row.id for row in rows]
+    opened = await repository.opened_of(session, app_ids)
+    allowed = await repository.allow_lists(session, app_ids)
+    return [_app_out(row, opened.get(row.id, []), allowed.get(row.id, {})) for row in rows]
+
+
+def _app_out(row: AppRow, opened: Sequence[OpenedRow], allowed: Mapping[str, list[str]]) -> schemas.AppOut:
     return schemas.AppOut(
         id=row.id,
         account_id=row.account_id,
@@ -158,6 +160,9 @@ async def _app_out(session: AsyncSession, row: AppRow) -> schemas.AppOut:
         enckey=row.sm2_public_key,
         extras=row.extras,
         created_at=row.created_at,
-        opened=opened,
-        allowed=lists.get("", []),
+        opened=[
+            schemas.Opened(capability=each.capability, qps=each.qps, allowed=allowed.get(each.capability, []))
+            for each in opened
+        ],
+        allowed=allowed.get("", []),
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from inkgate.service.accounts import service as accounts
 from inkgate.service.admin import schemas
 from inkgate.service.admin.access import OrdersRead, OrdersWrite
-from inkgate.service.admin.fields import Id, Limit, OrderNumber, ProductId, ShortText
+from inkgate.service.admin.fields import MAX_ROWS, Id, Limit, Offset, OrderNumber, ProductId, ShortText
 from inkgate.service.metering import service as metering
 from inkgate.service.metering.models import PackRow
 from inkgate.service.orders import balance, refunds, repository
@@ -20,9 +20,11 @@ router = APIRouter(tags=["orders"])
 
 
 @router.get("/catalogue")
-async def list_products(admin_request: OrdersRead, every: bool = False) -> list[schemas.ProductOut]:
+async def list_products(
+    admin_request: OrdersRead, every: bool = False, limit: Limit = MAX_ROWS, offset: Offset = 0
+) -> list[schemas.ProductOut]:
     async with admin_request.reading() as session:
-        found = await repository.products(session, on_sale=not every)
+        found = await repository.products(session, on_sale=not every, limit=limit, offset=offset)
         return [schemas.ProductOut.model_validate(row) for row in found]
 
 
@@ -37,13 +39,19 @@ async def set_product(admin_request: OrdersWrite, product_id: ProductId, body: s
 
 @router.get("/accounts/{account_id}/packs")
 async def list_packs(
-    admin_request: OrdersRead, account_id: Id, capability: ShortText | None = None
+    admin_request: OrdersRead,
+    account_id: Id,
+    capability: ShortText | None = None,
+    limit: Limit = MAX_ROWS,
+    offset: Offset = 0,
 ) -> list[schemas.PackOut]:
     """The packs of the account's main account, in order of purchase."""
     async with admin_request.begin() as work:
         account = await accounts.get_account(work, account_id)
         now = await work.checked_now()
-        found = await metering.packs_of(work.session, account.parent_id or account.id, capability)
+        found = await metering.packs_of(
+            work.session, account.parent_id or account.id, capability, limit=limit, offset=offset
+        )
         return [_pack(row, now) for row in found]
 
 
@@ -56,11 +64,15 @@ async def grant_pack(admin_request: OrdersWrite, account_id: Id, body: schemas.N
 
 @router.get("/orders")
 async def list_orders(
-    admin_request: OrdersRead, account_id: Id | None = None, state: ShortText = "", limit: Limit = 100
+    admin_request: OrdersRead,
+    account_id: Id | None = None,
+    state: ShortText = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
 ) -> list[schemas.OrderOut]:
     async with admin_request.reading() as session:
         owners = None if account_id is None else [account_id]
-        found = await repository.orders(session, owners, state=state, limit=limit)
+        found = await repository.orders(session, owners, state=state, limit=limit, offset=offset)
         return [schemas.OrderOut.model_validate(row) for row in found]
 
 
@@ -107,21 +119,25 @@ async def create_voucher(admin_request: OrdersWrite, body: schemas.NewVoucher) -
 
 @router.get("/vouchers")
 async def list_vouchers(
-    admin_request: OrdersRead, account_id: Id | None = None, limit: Limit = 100
+    admin_request: OrdersRead, account_id: Id | None = None, limit: Limit = 100, offset: Offset = 0
 ) -> list[schemas.VoucherOut]:
     """Vouchers without their codes, the one that ends last first."""
     async with admin_request.reading() as session:
-        found = await repository.vouchers(session, account_id, limit=limit)
+        found = await repository.vouchers(session, account_id, limit=limit, offset=offset)
         return [schemas.VoucherOut.model_validate(row) for row in found]
 
 
 @router.get("/accounts/{account_id}/balance")
-async def get_balance(admin_request: OrdersRead, account_id: Id, limit: Limit = 100) -> schemas.BalanceOut:
+async def get_balance(
+    admin_request: OrdersRead, account_id: Id, limit: Limit = 100, offset: Offset = 0
+) -> schemas.BalanceOut:
+    """The balance, and its changes, latest first."""
     async with admin_request.begin() as work:
         account = await accounts.get_account(work, account_id)
-        found = await repository.entries(work.session, account.id, limit=limit)
+        found = await repository.entries(work.session, account.id, limit=limit, offset=offset)
         entries = [schemas.BalanceEntryOut.model_validate(row) for row in found]
-        return schemas.BalanceOut(balance_fen=found[0].balance_fen if found else 0, entries=entries)
+        held = await repository.balance(work.session, account.id)
+        return schemas.BalanceOut(balance_fen=held, entries=entries)
 
 
 @router.post("/accounts/{account_id}/balance", status_code=201)
@@ -136,10 +152,14 @@ async def change_balance(
 
 @router.get("/refunds")
 async def list_refunds(
-    admin_request: OrdersRead, account_id: Id | None = None, state: ShortText = "", limit: Limit = 100
+    admin_request: OrdersRead,
+    account_id: Id | None = None,
+    state: ShortText = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
 ) -> list[schemas.RefundOut]:
     async with admin_request.reading() as session:
-        found = await repository.refunds(session, account_id, state=state, limit=limit)
+        found = await repository.refunds(session, account_id, state=state, limit=limit, offset=offset)
         return [schemas.RefundOut.model_validate(row) for row in found]
 
 

@@ -54,5 +54,11 @@ ShortText = Annotated[str, StringConstraints(max_length=64, pattern=STORABLE)]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 """Maximum number of rows of a list."""
 
+Offset = Annotated[int, Query(ge=0, le=1_000_000_000)]
+"""Number of rows of a list to skip."""
+
+MAX_ROWS = 1000
+"""Rows of a list that had no limit before, by default."""
+
 LongText = Annotated[str, StringConstraints(max_length=500, pattern=STORABLE)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_reject_number), AfterValidator(_in_range)]

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import Id, Integer, Limit, LongText, Percent, ShortText
+from inkgate.service.admin.fields import MAX_ROWS, Id, Integer, Limit, LongText, Offset, Percent, ShortText
 from inkgate.service.admin.schemas import AdminModel
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -74,18 +74,23 @@ class NoticeOut(AdminModel):
 
 
 @router.get("/notices")
-async def list_notices(admin_request: AccountsRead, state: ShortText = "", limit: Limit = 100) -> list[NoticeOut]:
+async def list_notices(
+    admin_request: AccountsRead, state: ShortText = "", limit: Limit = 100, offset: Offset = 0
+) -> list[NoticeOut]:
     """Notices of all channels, newest first."""
     async with admin_request.reading() as session:
-        found = await repository.notices(session, None, everything=True, state=state, limit=limit)
+        found = await repository.notices(session, None, everything=True, state=state, limit=limit, offset=offset)
         return [NoticeOut.model_validate(row) for row in found]
 
 
 @router.get("/notice-channels")
-async def list_channels(admin_request: AccountsRead, account_id: Id | None = None) -> list[NoticeChannelOut]:
+async def list_channels(
+    admin_request: AccountsRead, account_id: Id | None = None, limit: Limit = MAX_ROWS, offset: Offset = 0
+) -> list[NoticeChannelOut]:
     """The channels of an account; without one those of the operators."""
     async with admin_request.reading() as session:
-        return [_channel(row) for row in await repository.channels(session, account_id)]
+        found = await repository.channels(session, account_id, limit=limit, offset=offset)
+        return [_channel(row) for row in found]
 
 
 @router.post("/notice-channels", status_code=201)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.admin import schemas
 from inkgate.service.admin.access import AdminRequest, AuditRead, UsageRead
-from inkgate.service.admin.fields import Id, Instant, Limit, ShortText
+from inkgate.service.admin.fields import MAX_ROWS, Id, Instant, Limit, Offset, ShortText
 from inkgate.service.audit import export, trail, verify
 from inkgate.service.audit import repository as audit_repository
 from inkgate.service.audit.repository import Filter
@@ -33,6 +33,7 @@ JSON_LINES = "application/x-ndjson"
 EXPORTED: dict[int | str, dict[str, Any]] = {
     200: {"description": "The export, one JSON object a line.", "content": {JSON_LINES: {"schema": {"type": "string"}}}}
 }
+MAX_SUMS = 10_000  # rows of one answer of statistics
 MAX_PERIOD = timedelta(days=800)  # of one request for statistics
 
 
@@ -46,6 +47,8 @@ async def usage(
     by: Annotated[
         list[ShortText], Query(max_length=len(DIMENSIONS), description="Dimensions: app, capability, code, account.")
     ] = [],  # noqa: B006
+    limit: Annotated[int, Query(ge=1, le=MAX_SUMS)] = MAX_SUMS,
+    offset: Offset = 0,
 ) -> list[schemas.UsageOut]:
     """Sums of the hours from `since` up to `until` (exclusive), most calls first. A main account has its sub-accounts'
     usage in it."""
@@ -69,7 +72,7 @@ async def usage(
             p95_ms=each.percentile(0.95),
             p99_ms=each.percentile(0.99),
         )
-        for each in sums
+        for each in sums[offset : offset + limit]
     ]
 
 
@@ -83,13 +86,14 @@ async def audit(
     action: ShortText = "",
     result: ShortText = "",
     limit: Limit = 100,
+    offset: Offset = 0,
 ) -> list[schemas.EventOut]:
     """The audit trail, latest first. `search` is a part of actor, object, names or address, `action` a prefix such as
     "order", `result` done, refused or failed."""
     async with admin_request.reading() as session:
         found = await audit_repository.events(
             session, account_id=account_id, search=search, action=action, result=result,
-            since=since, until=until, limit=limit,
+            since=since, until=until, limit=limit, offset=offset,
         )  # fmt: skip
         return [schemas.EventOut.model_validate(row) for row in found]
 
@@ -116,10 +120,12 @@ async def export_audit(
 
 
 @router.get("/audit/keys")
-async def audit_keys(admin_request: AuditRead) -> list[schemas.AuditKeyOut]:
+async def audit_keys(
+    admin_request: AuditRead, limit: Limit = MAX_ROWS, offset: Offset = 0
+) -> list[schemas.AuditKeyOut]:
     """The public keys that verify the checkpoints of the audit trail, newest first."""
     async with admin_request.reading() as session:
-        found = await audit_repository.signing_keys(session)
+        found = (await audit_repository.signing_keys(session))[offset : offset + limit]
         return [schemas.AuditKeyOut.model_validate(row) for row in found]
 
 

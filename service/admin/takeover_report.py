@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from inkgate.service.admin.access import UsageRead
-from inkgate.service.admin.fields import Id, Instant, Limit, ShortText
+from inkgate.service.admin.fields import MAX_ROWS, Id, Instant, Limit, Offset, ShortText
 from inkgate.service.admin.reports import MAX_PERIOD
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.errors import Misuse
@@ -121,13 +121,15 @@ async def takeover_report(
     app_id: Id | None = None,
     account_id: Id | None = None,
     capability: ShortText | None = None,
+    limit: Limit = MAX_ROWS,
+    offset: Offset = 0,
 ) -> list[TakeoverReport]:
     """Agreement, latency, codes and savings by app and capability over the days (Beijing time) from `since` to `until`,
     most calls first."""
     _check(since, until, capability)
     async with admin_request.reading() as session:
         found = await reports.report(session, since, until, app_id=app_id, capability=capability, account_id=account_id)
-    return [TakeoverReport.model_validate(document(each)) for each in found]
+    return [TakeoverReport.model_validate(document(each)) for each in found[offset : offset + limit]]
 
 
 @router.get("/differences")
@@ -139,13 +141,14 @@ async def takeover_differences(
     capability: ShortText | None = None,
     field: ShortText | None = None,
     limit: Limit = 100,
+    offset: Offset = 0,
 ) -> list[TakeoverDifference]:
     """Pairs of different values, most frequent first; personal ones only where INKGATE_TAKEOVER__REPORT_PERSONAL is
     set."""
     _check(since, until, capability)
     async with admin_request.reading() as session:
         rows = await repository.differences(
-            session, reports.selection(since, until, app_id, capability), field=field, limit=limit
+            session, reports.selection(since, until, app_id, capability), field=field, limit=limit, offset=offset
         )
     return [TakeoverDifference.model_validate(row) for row in rows]
 

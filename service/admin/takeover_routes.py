@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from inkgate.service.admin.access import AccountsRead, AccountsWrite
-from inkgate.service.admin.fields import Id, Percent, ShortText
+from inkgate.service.admin.fields import Id, Offset, Percent, ShortText
 from inkgate.service.admin.schemas import AdminModel
 from inkgate.service.errors import Misuse
 from inkgate.service.takeover import routes
 from inkgate.service.takeover.routes import Mode, Override
 
 router = APIRouter(tags=["takeover"])
+MaxRoutes = Annotated[int, Query(ge=1, le=routes.MAX_ROUTES)]
 
 
 class TakeoverRoute(AdminModel):
@@ -50,11 +52,15 @@ class NewOverride(AdminModel):
 
 
 @router.get("/takeover/routes")
-async def list_routes(admin_request: AccountsRead) -> TakeoverRoutes:
+async def list_routes(
+    admin_request: AccountsRead, limit: MaxRoutes = routes.MAX_ROUTES, offset: Offset = 0
+) -> TakeoverRoutes:
     """Where calls are answered. Apps and capabilities that are not listed are answered here."""
     enabled = admin_request.context.settings.takeover.enabled
     async with admin_request.reading() as session:
-        return TakeoverRoutes.model_validate(await routes.overview(session, enabled=enabled))
+        return TakeoverRoutes.model_validate(
+            await routes.overview(session, enabled=enabled, limit=limit, offset=offset)
+        )
 
 
 @router.put("/apps/{app_id}/routes/{capability}", status_code=204)

@@ -22,6 +22,7 @@ class EventRow(Base):
     __table_args__ = (
         Index("ix_audit_event_account", "account_id", "at"),
         Index("ix_audit_event_at", "at"),
+        Index("ix_audit_event_action", "action", "at"),
         Index("uq_audit_event_sequence", "sequence", unique=True),
     )
 

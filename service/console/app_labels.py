@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+NONE: Mapping[str, int] = MappingProxyType({})
 ID_DIGITS = 8  # of the random end of an id, which distinguishes deleted apps
 
 
@@ -30,8 +32,16 @@ def label(app: NamedApp, home_id: str) -> str:
     return f"{app.name}{gone}{owner}"
 
 
-def labels(apps: Iterable[NamedApp], home_id: str) -> dict[str, str]:
-    """App id → label; a name that only one of `apps` has stands alone."""
+def labels(apps: Iterable[NamedApp], home_id: str, live: Mapping[str, int] = NONE) -> dict[str, str]:
+    """App id → label; a name that only one of `apps` has stands alone, unless other live apps have it too.
+
+    `live`: name → number of live apps, whether or not they are among `apps`.
+    """
     listed = list(apps)
     count = Counter(each.name for each in listed)
-    return {each.app_id: label(each, home_id) if count[each.name] > 1 else each.name for each in listed}
+    for name, deleted in Counter(each.name for each in listed if each.deleted).items():
+        count[name] = max(count[name], live.get(name, 0) + deleted)
+    return {
+        each.app_id: label(each, home_id) if max(count[each.name], live.get(each.name, 0)) > 1 else each.name
+        for each in listed
+    }

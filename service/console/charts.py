@@ -15,6 +15,9 @@ Value = Callable[[UsageTotals], float | None]
 MAX_SERIES = 8
 """Number of distinguishable series; further ones are summed into one."""
 
+REST = "*"
+"""The second key of rows that are the sums of all further series; it is the last series."""
+
 
 def over_time(
     span: Period,
@@ -52,9 +55,23 @@ def _leading(rows: Iterable[UsageTotals], name: Callable[[Any], str], other_labe
     requests: dict[Any, int] = {}
     for row in rows:
         requests[row.key[1]] = requests.get(row.key[1], 0) + row.requests
-    ranked = sorted(requests, key=lambda key: -requests[key])
+    ranked = sorted(requests, key=lambda key: (key == REST, -requests[key]))
     kept = MAX_SERIES if len(ranked) <= MAX_SERIES else MAX_SERIES - 1
-    return {key: name(key) if place < kept else other_label for place, key in enumerate(ranked)}
+    return {key: name(key) if place < kept and key != REST else other_label for place, key in enumerate(ranked)}
+
+
+def with_rest(whole: Iterable[UsageTotals], leading: Iterable[UsageTotals]) -> list[UsageTotals]:
+    """`leading` (grouped by step and series) and, for each step, what remains of `whole` (grouped by step) as REST."""
+    shown: dict[Any, list[UsageTotals]] = {}
+    for row in leading:
+        shown.setdefault(row.key[0], []).append(row)
+    rest = [_minus(row, total(shown.get(row.key[0], ()))) for row in whole]
+    return [*(row for rows in shown.values() for row in rows), *rest]
+
+
+def _minus(row: UsageTotals, part: UsageTotals) -> UsageTotals:
+    left = {name: getattr(row, name) - getattr(part, name) for name in ("calls", "refused", "body_bytes")}
+    return UsageTotals((row.key[0], REST), **left)
 
 
 def measured(span: Period, rows: Sequence[UsageTotals], values: Mapping[str, Value], unit: str) -> Chart:

@@ -21,7 +21,7 @@ from inkgate.service.client_ip import client_ip
 from inkgate.service.console.form_reading import TOKEN_CHARACTERS, checked_token, read_form
 from inkgate.service.console.page_errors import Forbidden, Malformed, NotFound, PasswordChangeRequired, SignInRequired
 from inkgate.service.console.parts import ConsoleDependencies, lifetime
-from inkgate.service.console.places import place
+from inkgate.service.console.places import numbered, place
 from inkgate.service.console.translations import LANGUAGES, Translator, preferred_language
 from inkgate.service.db import ids, work
 from inkgate.service.db.work import Origin, UnitOfWork
@@ -73,6 +73,10 @@ class PageRequest:
         """The page that is shown, with its query: where to return after a form that belongs to no page."""
         url = self.request.url
         return place(url.path.removeprefix(self.root), url.query)
+
+    def list_address(self, name: str, number: int) -> str:
+        """The address of another page of a list: this page with its filters, and the list's parameter `name`."""
+        return f"{self.root}{numbered(self.place, name, number)}"
 
     @property
     def login(self) -> str:

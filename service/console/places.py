@@ -46,6 +46,13 @@ def place(path: str, query: str, *, done: str = "") -> str:
     return full if len(full) <= MAX_PLACE else page
 
 
+def numbered(page: str, name: str, number: int) -> str:
+    """A page with its query, in which the parameter `name` is this number: another page of one of its lists."""
+    path, _, query = page.partition("?")
+    kept = [each for each in parse_qsl(query, keep_blank_values=True) if each[0] != name]
+    return f"{path}?{urlencode([*kept, (name, number)])}"
+
+
 def next_of(path: str) -> str:
     """A path of this console to redirect to; "" for another site or scheme."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and len(path) <= MAX_PLACE else ""

@@ -2,38 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, func, literal, select, type_coerce, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from inkgate.service.accounts.models import AccessKeyRow, Account, AllowedRow, AppRow, OpenedRow
+from inkgate.service.accounts.repository import IDS_PER_QUERY
 from inkgate.service.console.app_labels import NamedApp
 from inkgate.service.metering.models import ACTIVE, PackRow
+from inkgate.service.metering.pack_totals import active, usable
 from inkgate.service.orders.models import OrderRow, RefundRow
 
 
-async def apps_of(session: AsyncSession, account_ids: Sequence[str]) -> list[NamedApp]:
-    """The apps of these accounts, including deleted ones, which records still reference."""
-    return await _named_apps(session, AppRow.account_id.in_(account_ids))
+async def newest_apps(session: AsyncSession, account_ids: Sequence[str], limit: int) -> list[NamedApp]:
+    """The newest apps of these accounts, deleted ones after the others: records reference them."""
+    query = _named_apps().where(AppRow.account_id.in_(account_ids))
+    query = query.order_by(AppRow.deleted_at.is_not(None), AppRow.created_at.desc(), AppRow.id).limit(limit)
+    return _read(await session.execute(query))
 
 
-async def apps_by_id(session: AsyncSession, app_ids: Sequence[str]) -> dict[str, NamedApp]:
-    """App id → app, including deleted ones."""
-    return {each.app_id: each for each in await _named_apps(session, AppRow.id.in_(app_ids))}
+async def named_apps(
+    session: AsyncSession, app_ids: Sequence[str], account_ids: Sequence[str] | None = None
+) -> list[NamedApp]:
+    """These apps, deleted ones too; only those of these accounts if they are given."""
+    found: list[NamedApp] = []
+    for start in range(0, len(app_ids), IDS_PER_QUERY):
+        query = _named_apps().where(AppRow.id.in_(app_ids[start : start + IDS_PER_QUERY]))
+        if account_ids is not None:
+            query = query.where(AppRow.account_id.in_(account_ids))
+        found += _read(await session.execute(query))
+    return found
 
 
-async def _named_apps(session: AsyncSession, wanted: ColumnElement[bool]) -> list[NamedApp]:
-    query = select(AppRow.id, AppRow.name, Account.id, Account.name, AppRow.deleted_at)
-    query = query.join(Account, Account.id == AppRow.account_id).where(wanted)
+def _read(rows: Iterable[Any]) -> list[NamedApp]:
     return [
-        NamedApp(str(app_id), str(name), str(account_id), str(account), deleted_at is not None)
-        for app_id, name, account_id, account, deleted_at in await session.execute(query)
+        NamedApp(str(app_id), str(name), str(account_id), str(account), bool(deleted))
+        for app_id, name, account_id, account, deleted in rows
     ]
+
+
+def _named_apps() -> Select[Any]:
+    query = select(AppRow.id).add_columns(AppRow.name, Account.id, Account.name, AppRow.deleted_at.is_not(None))
+    return query.join(Account, Account.id == AppRow.account_id)
+
+
+async def live_apps_named(session: AsyncSession, names: Sequence[str], account_ids: Sequence[str]) -> dict[str, int]:
+    """Name → number of the live apps of these accounts that have it, for those of these names that any has."""
+    found: dict[str, int] = {}
+    for start in range(0, len(names), IDS_PER_QUERY):
+        query = select(AppRow.name, func.count()).where(
+            AppRow.name.in_(names[start : start + IDS_PER_QUERY]),
+            AppRow.account_id.in_(account_ids),
+            AppRow.deleted_at.is_(None),
+        )
+        found |= {str(name): count for name, count in await session.execute(query.group_by(AppRow.name))}
+    return found
 
 
 async def opened_counts(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, int]:
@@ -77,66 +106,106 @@ async def allowed_of(session: AsyncSession, app_id: str) -> dict[str, list[str]]
     return found
 
 
-async def app_owners(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:
-    """App id → id of its account, including deleted apps."""
-    query = select(AppRow.id, AppRow.account_id).where(AppRow.account_id.in_(account_ids))
-    return {str(app_id): str(account_id) for app_id, account_id in await session.execute(query)}
+async def owners_of_apps(session: AsyncSession, app_ids: Sequence[str], account_ids: Sequence[str]) -> dict[str, str]:
+    """App id → id of its account, of those apps that these accounts own; deleted ones too."""
+    found: dict[str, str] = {}
+    for start in range(0, len(app_ids), IDS_PER_QUERY):
+        query = select(AppRow.id, AppRow.account_id).where(AppRow.id.in_(app_ids[start : start + IDS_PER_QUERY]))
+        rows = await session.execute(query.where(AppRow.account_id.in_(account_ids)))
+        found |= {str(app_id): str(account_id) for app_id, account_id in rows}
+    return found
 
 
-async def paid_orders(
-    session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
-) -> list[OrderRow]:
-    """Orders that took effect between `since` and `until` (exclusive)."""
-    when = OrderRow.decided_at
-    query = select(OrderRow).where(
-        OrderRow.account_id.in_(account_ids), OrderRow.state == "active", when >= since, when < until
-    )
-    return list(await session.scalars(query.order_by(when)))
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A payment (an order, `fen` above 0) or a repayment (a refund, `fen` below 0)."""
+
+    at: datetime
+    order: str
+    account: str
+    refund: bool
+    fen: int
 
 
-async def paid_back(
-    session: AsyncSession, account_ids: Sequence[str], since: datetime, until: datetime
-) -> list[tuple[RefundRow, str]]:
-    """Refunds approved between `since` and `until` (exclusive), each with its order number."""
-    query = (
-        select(RefundRow, OrderRow.number)
+def charges_query(
+    account_ids: Sequence[str], since: datetime, until: datetime, limit: int | None = None, offset: int = 0
+) -> Select[Any]:
+    """Orders that took effect, and approved refunds, between `since` and `until` (exclusive), oldest first."""
+    paid = select(
+        OrderRow.decided_at.label("at"),
+        OrderRow.number.label("number"),
+        OrderRow.account_id.label("account_id"),
+        literal(0).label("refund"),
+        (OrderRow.amount_fen - OrderRow.discount_fen).label("fen"),
+    ).where(OrderRow.account_id.in_(account_ids), OrderRow.state == "active")
+    back = (
+        select(
+            RefundRow.decided_at.label("at"),
+            OrderRow.number.label("number"),
+            RefundRow.account_id.label("account_id"),
+            literal(1).label("refund"),
+            (-RefundRow.amount_fen).label("fen"),
+        )
         .join(PackRow, PackRow.id == RefundRow.pack_id)
         .join(OrderRow, OrderRow.id == PackRow.order_id)
-        .where(
-            RefundRow.account_id.in_(account_ids),
-            RefundRow.state == "approved",
-            RefundRow.decided_at >= since,
-            RefundRow.decided_at < until,
-        )
+        .where(RefundRow.account_id.in_(account_ids), RefundRow.state == "approved")
     )
-    return [(row, str(number)) for row, number in await session.execute(query)]
+    most = None if limit is None else limit + offset
+    parts = [
+        select(query.where(at >= since, at < until).order_by(at, OrderRow.number).limit(most).subquery())
+        for query, at in ((paid, OrderRow.decided_at), (back, RefundRow.decided_at))
+    ]
+    both = union_all(*parts).subquery()
+    query = select(both.c.at, both.c.number, Account.name, both.c.refund, both.c.fen)
+    query = query.join(Account, Account.id == both.c.account_id)
+    return query.order_by(both.c.at, both.c.number, both.c.refund).limit(limit).offset(offset)
+
+
+async def charges(session: AsyncSession, query: Select[Any]) -> list[Charge]:
+    """The charges of `charges_query`."""
+    return [_charge(row) for row in await session.execute(query)]
+
+
+async def stream_charges(session: AsyncSession, query: Select[Any]) -> AsyncGenerator[Charge, None]:
+    """The charges of `charges_query`, a few at a time."""
+    async for row in await session.stream(query):
+        yield _charge(row)
+
+
+def _charge(row: Any) -> Charge:
+    at, number, account, refund, fen = row
+    return Charge(at, str(number), str(account), bool(refund), int(fen))
 
 
 async def monthly_payments(
     session: AsyncSession, account_ids: Sequence[str], edges: Sequence[datetime]
 ) -> list[tuple[int, int]]:
     """Per month between two successive `edges`: fen of the orders that took effect, and fen of approved refunds."""
+    paid = [
+        _sum(OrderRow.amount_fen - OrderRow.discount_fen).where(
+            OrderRow.account_id.in_(account_ids),
+            OrderRow.state == "active",
+            OrderRow.decided_at >= since,
+            OrderRow.decided_at < until,
+        )
+        for since, until in pairwise(edges)
+    ]
+    back = [
+        _sum(RefundRow.amount_fen).where(
+            RefundRow.account_id.in_(account_ids),
+            RefundRow.state == "approved",
+            RefundRow.decided_at >= since,
+            RefundRow.decided_at < until,
+        )
+        for since, until in pairwise(edges)
+    ]
+    query = select(*(each.scalar_subquery() for each in (*paid, *back)))  # one range of an index each
+    sums = [int(each) for each in (await session.execute(query)).one()]
+    return list(zip(sums[: len(paid)], sums[len(paid) :], strict=True))
 
-    def monthly(at: InstrumentedAttribute[datetime | None], fen: ColumnElement[int]) -> list[ColumnElement[int]]:
-        return [
-            func.coalesce(func.sum(case((and_(at >= since, at < until), fen), else_=0)), 0)
-            for since, until in pairwise(edges)
-        ]
 
-    paid = select(*monthly(OrderRow.decided_at, OrderRow.amount_fen - OrderRow.discount_fen)).where(
-        OrderRow.account_id.in_(account_ids),
-        OrderRow.state == "active",
-        OrderRow.decided_at >= edges[0],
-        OrderRow.decided_at < edges[-1],
-    )
-    back = select(*monthly(RefundRow.decided_at, type_coerce(RefundRow.amount_fen, BigInteger))).where(
-        RefundRow.account_id.in_(account_ids),
-        RefundRow.state == "approved",
-        RefundRow.decided_at >= edges[0],
-        RefundRow.decided_at < edges[-1],
-    )
-    rows = [(await session.execute(query)).one() for query in (paid, back)]
-    return [(int(each), int(other)) for each, other in zip(*rows, strict=True)]
+def _sum(fen: ColumnElement[int] | InstrumentedAttribute[int]) -> Select[Any]:
+    return select(func.coalesce(func.sum(type_coerce(fen, BigInteger)), 0))
 
 
 async def payments_by_capability(
@@ -148,7 +217,7 @@ async def payments_by_capability(
         .where(
             PackRow.account_id == account_id,
             PackRow.order_id.is_not(None),
-            PackRow.state == ACTIVE,
+            active(),
             PackRow.starts_at >= since,
             PackRow.starts_at < until,
         )
@@ -162,8 +231,7 @@ async def ending_packs(session: AsyncSession, account_id: str, now: datetime, un
     """Packs with units left whose validity ends in the period: they are to be renewed."""
     query = select(func.count()).where(
         PackRow.account_id == account_id,
-        PackRow.exhausted_at.is_(None),
-        PackRow.state == ACTIVE,
+        *usable(),
         PackRow.ends_at > now,
         PackRow.ends_at <= until,
     )
@@ -221,8 +289,10 @@ async def orders_matching(
     session: AsyncSession, text: str, account_ids: Sequence[str] | None, limit: int
 ) -> list[tuple[str, Account]]:
     """Orders whose number contains the text, newest first, each with its account; `account_ids` None: of all."""
+    if not (text.isascii() and text.isdigit()):  # numbers are digits only
+        return []
     query = select(OrderRow.number, Account).join(Account, Account.id == OrderRow.account_id)
-    query = query.where(OrderRow.number.contains(text.upper(), autoescape=True))
+    query = query.where(OrderRow.number.contains(text))
     if account_ids is not None:
         query = query.where(OrderRow.account_id.in_(account_ids))
     rows = await session.execute(query.order_by(OrderRow.ordered_at.desc(), OrderRow.id).limit(limit))

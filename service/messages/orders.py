@@ -42,6 +42,11 @@ MESSAGES: Mapping[str, Message] = {
         "product {product_id} is {units} units of {capability}; a new size needs a new id",
         "产品 {product_id} 为 {capability} {units} 次，新规格须用新的编号。",
     ),
+    "product.too_many": Message(
+        Kind.CONFLICT,
+        "the catalogue has {most} products already; change one instead",
+        "产品目录已有 {most} 个产品，请修改已有的产品。",
+    ),
     "order.not_found": Message(
         Kind.NOT_FOUND,
         "no order {number}",

@@ -66,6 +66,13 @@ async def meters(session: AsyncSession, account_id: str | None = None) -> list[M
     return [MeterFact(*row[:4], _hex(row[4]), row[5]) for row in await session.execute(query)]
 
 
+async def busiest(session: AsyncSession, limit: int) -> dict[str, int]:
+    """Main account → number of entries, of those with most."""
+    entries = func.sum(MeterRow.seq)
+    query = select(MeterRow.account_id, entries).group_by(MeterRow.account_id).order_by(entries.desc()).limit(limit)
+    return {str(account_id): int(count) for account_id, count in await session.execute(query)}
+
+
 def _hex(value: bytes | None) -> str | None:
     return None if value is None else value.hex()
 

@@ -58,6 +58,24 @@ class PackRow(Base):
             sqlite_where=text("exhausted_at IS NULL AND state = 'active'"),
             postgresql_where=text("exhausted_at IS NULL AND state = 'active'"),
         ),
+        Index(
+            "ix_pack_exhausted",
+            "account_id",
+            "capability",
+            "total",
+            sqlite_where=text("exhausted_at IS NOT NULL"),
+            postgresql_where=text("exhausted_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_pack_bought",
+            "account_id",
+            "starts_at",
+            "capability",
+            "price_fen",
+            "total",
+            sqlite_where=text("order_id IS NOT NULL AND state = 'active'"),
+            postgresql_where=text("order_id IS NOT NULL AND state = 'active'"),
+        ),
         {"postgresql_with": {"fillfactor": 50}},
     )
 

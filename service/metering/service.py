@@ -117,12 +117,19 @@ def _check_size(capability: str, units: int) -> None:
         raise Misuse("pack.units_out_of_range", most=MAX_UNITS)
 
 
-async def packs_of(session: AsyncSession, account_id: str, capability: str | None = None) -> list[PackRow]:
-    """The packs of a main account in order of purchase, refunded ones too."""
+async def packs_of(
+    session: AsyncSession,
+    account_id: str,
+    capability: str | None = None,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[PackRow]:
+    """The packs of a main account in order of purchase, refunded ones too; all of them, where no page is asked for."""
     query = select(PackRow).where(PackRow.account_id == account_id).order_by(PackRow.ordered_at, PackRow.id)
     if capability is not None:
         query = query.where(PackRow.capability == capability)
-    return list(await session.scalars(query))
+    return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
 def pack_state(pack: PackRow, now: datetime) -> str:

@@ -209,10 +209,13 @@ async def forget(session: AsyncSession, before: datetime) -> None:
 # --- channels ---------------------------------------------------------------------------------------------------
 
 
-async def channels(session: AsyncSession, account_id: str | None) -> list[ChannelRow]:
-    """The channels of an account; None: of the operators."""
+async def channels(
+    session: AsyncSession, account_id: str | None, *, limit: int = 100, offset: int = 0
+) -> list[ChannelRow]:
+    """The channels of an account; None: of the operators. Their number is bounded when they are made."""
     owner = ChannelRow.account_id.is_(None) if account_id is None else ChannelRow.account_id == account_id
-    return list(await session.scalars(select(ChannelRow).where(owner).order_by(ChannelRow.created_at, ChannelRow.id)))
+    query = select(ChannelRow).where(owner).order_by(ChannelRow.created_at, ChannelRow.id)
+    return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
 async def every_channel(session: AsyncSession) -> list[ChannelRow]:

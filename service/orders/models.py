@@ -52,6 +52,8 @@ class OrderRow(Base):
         Index("ix_pack_order_account", "account_id", "ordered_at"),
         Index("ix_pack_order_state", "state", "ordered_at"),
         Index("ix_pack_order_decided", "account_id", "decided_at"),
+        Index("ix_pack_order_own_state", "account_id", "state", "ordered_at"),
+        Index("ix_pack_order_paid", "account_id", "state", "decided_at", "amount_fen", "discount_fen"),
     )
 
     id: Mapped[str] = mapped_column(identifier(), primary_key=True)
@@ -95,6 +97,7 @@ class VoucherRow(Base):
         CheckConstraint("value > 0", name="value"),
         Index("ix_voucher_account", "account_id", "ends_at"),
         Index("ix_voucher_order", "order_id"),
+        Index("ix_voucher_ends_at", "ends_at"),
     )
 
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -136,6 +139,7 @@ class RefundRow(Base):
         ),
         Index("ix_refund_account", "account_id", "requested_at"),
         Index("ix_refund_state", "state", "requested_at"),
+        Index("ix_refund_decided", "account_id", "state", "decided_at", "amount_fen"),
     )
 
     id: Mapped[str] = mapped_column(identifier(), primary_key=True)

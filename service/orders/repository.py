@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, case, func, select, union_all, update
+from sqlalchemy import case, func, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from inkgate.service.accounts.models import Account
 from inkgate.service.db import ids
@@ -25,8 +26,12 @@ from inkgate.service.orders.models import (
 MAX_UNITED = 50  # accounts whose orders are united; SQLite takes at most 500 parts
 
 
-async def products(session: AsyncSession, *, on_sale: bool = True) -> list[ProductRow]:
-    query = select(ProductRow).order_by(ProductRow.capability, ProductRow.units)
+async def products(
+    session: AsyncSession, *, on_sale: bool = True, limit: int | None = None, offset: int = 0
+) -> list[ProductRow]:
+    """The catalogue by capability and size; its number of products is bounded (service.MAX_PRODUCTS)."""
+    query = select(ProductRow).order_by(ProductRow.capability, ProductRow.units, ProductRow.id)
+    query = query.limit(limit).offset(offset)
     if on_sale:
         query = query.where(ProductRow.on_sale)
     return list(await session.scalars(query))
@@ -34,6 +39,10 @@ async def products(session: AsyncSession, *, on_sale: bool = True) -> list[Produ
 
 async def product(session: AsyncSession, product_id: str, *, lock: bool = False) -> ProductRow | None:
     return await session.get(ProductRow, product_id, with_for_update={"key_share": True} if lock else None)
+
+
+async def count_products(session: AsyncSession) -> int:
+    return await session.scalar(select(func.count()).select_from(ProductRow)) or 0
 
 
 async def order(session: AsyncSession, number: str) -> OrderRow | None:
@@ -293,14 +302,12 @@ async def entries(
 
 async def balances(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, int]:
     """Account id → balance in fen, of those that have entries."""
-    last = (
-        select(BalanceEntryRow.account_id, func.max(BalanceEntryRow.seq).label("seq"))
-        .where(BalanceEntryRow.account_id.in_(account_ids))
-        .group_by(BalanceEntryRow.account_id)
-        .subquery()
-    )
-    query = select(BalanceEntryRow.account_id, BalanceEntryRow.balance_fen).join(
-        last, and_(last.c.account_id == BalanceEntryRow.account_id, last.c.seq == BalanceEntryRow.seq)
+    entry = aliased(BalanceEntryRow)
+    last = select(func.max(entry.seq)).where(entry.account_id == Account.id).scalar_subquery()
+    query = (
+        select(BalanceEntryRow.account_id, BalanceEntryRow.balance_fen)
+        .join(Account, Account.id == BalanceEntryRow.account_id)
+        .where(Account.id.in_(account_ids), BalanceEntryRow.seq == last)
     )
     return {str(account_id): int(fen) for account_id, fen in await session.execute(query)}
 

@@ -23,6 +23,7 @@ from inkgate.service.orders.vouchers import redeem, voucher_for
 
 UNPAID, PENDING, ACTIVE, REJECTED, CANCELLED = "unpaid", "pending", "active", "rejected", "cancelled"
 MAX_QUANTITY = 100
+MAX_PRODUCTS = 200  # in the catalogue: pages show it as a whole
 MAX_LINES = 100
 MAX_PRICE_FEN = 10**12
 
@@ -32,7 +33,7 @@ async def set_product(
 ) -> ProductRow:
     """Add a product to the catalogue or change its price. Orders placed before keep their price.
 
-    Raises Misuse for numbers out of range, or for a product whose capability or units would change.
+    Raises Misuse for numbers out of range, for a product whose capability or units would change, and for one too many.
     """
     known_capability(capability)
     if capability in FREE_CAPABILITIES:
@@ -44,6 +45,8 @@ async def set_product(
         raise Misuse("product.price_out_of_range", most=MAX_PRICE_FEN // 100)
     row = await repository.product(work.session, product_id, lock=True)
     if row is None:
+        if await repository.count_products(work.session) >= MAX_PRODUCTS:
+            raise Misuse("product.too_many", most=MAX_PRODUCTS)
         row = ProductRow(id=product_id, capability=capability, units=units)
     elif (row.capability, row.units) != (capability, units):
         raise Misuse("product.size_fixed", product_id=product_id, units=row.units, capability=row.capability)

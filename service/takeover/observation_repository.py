@@ -29,6 +29,7 @@ class Selection:
     app_id: str | None = None
     capability: str | None = None
     account_id: str | None = None
+    app_ids: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,17 @@ async def sums(session: AsyncSession, selection: Selection) -> list[Sum]:
     ]
 
 
+async def busiest(session: AsyncSession, selection: Selection, measure: str) -> list[tuple[str, str]]:
+    """(app id, capability) with this measure in a selection, those with the largest sum first."""
+    count = func.sum(FigureRow.count)
+    query = select(FigureRow.app_id).add_columns(FigureRow.capability).where(FigureRow.measure == measure)
+    query = query.group_by(FigureRow.app_id, FigureRow.capability).order_by(count.desc(), FigureRow.app_id)
+    rows = await session.execute(_selected(query, FigureRow, selection).limit(MAX_FIGURES))
+    return [(str(app_id), capability) for app_id, capability in rows]
+
+
 async def differences(
-    session: AsyncSession, selection: Selection, *, field: str | None = None, limit: int = 100
+    session: AsyncSession, selection: Selection, *, field: str | None = None, limit: int = 100, offset: int = 0
 ) -> list[ValuePair]:
     """Pairs of differing values with their counts over all days, the most frequent ones first."""
     key = tuple(getattr(DifferenceRow, name) for name in ("app_id", "capability", "field", "cloud", "local"))
@@ -97,7 +107,7 @@ async def differences(
     query = _selected(select(*key, count, last_at), DifferenceRow, selection).group_by(*key)
     if field is not None:
         query = query.where(DifferenceRow.field == field)
-    rows = await session.execute(query.order_by(count.desc(), last_at.desc(), *key).limit(limit))
+    rows = await session.execute(query.order_by(count.desc(), last_at.desc(), *key).limit(limit).offset(offset))
     return [
         ValuePair(str(app_id), capability, name, cloud, local, int(number), last)
         for app_id, capability, name, cloud, local, number, last in rows
@@ -121,6 +131,8 @@ def _selected(query: Select[Any], row: type[FigureRow] | type[DifferenceRow], se
         value = getattr(selection, name)
         if value is not None:
             query = query.where(getattr(row, name) == value)
+    if selection.app_ids is not None:
+        query = query.where(row.app_id.in_(selection.app_ids))
     return query
 
 

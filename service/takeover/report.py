@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -146,11 +146,13 @@ async def report(
     app_id: str | None = None,
     capability: str | None = None,
     account_id: str | None = None,
+    app_ids: Sequence[str] | None = None,
 ) -> list[RouteReport]:
     """The reports of all apps and capabilities with observed calls in whole days (Beijing time) from the day of `since`
     to that of `until`, most calls first. Capabilities that are no longer installed are left out."""
     products = await orders.products(session)
-    found = await repository.sums(session, selection(since, until, app_id, capability, account_id))
+    wanted = replace(selection(since, until, app_id, capability, account_id), app_ids=app_ids)
+    found = await repository.sums(session, wanted)
     routes: defaultdict[tuple[str, str], list[Sum]] = defaultdict(list)
     for each in found:
         if each.capability in CAPABILITIES:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -175,15 +175,23 @@ class Overview:
     routes: tuple[RouteLine, ...]
 
 
-async def overview(session: AsyncSession, *, enabled: bool, limit: int = MAX_ROUTES) -> Overview:
-    """The routes, at most `limit`, by app and capability."""
+async def overview(
+    session: AsyncSession,
+    *,
+    enabled: bool,
+    limit: int = MAX_ROUTES,
+    offset: int = 0,
+    app_ids: Sequence[str] | None = None,
+) -> Overview:
+    """The routes, at most `limit` after the first `offset`, by app and capability; only of these apps if they are
+    given."""
     row = await repository.switch(session)
     lines = tuple(
         RouteLine(
             app.id, app.name, app.appkey, app.account_id, account, route.capability, Mode(route.mode), route.percent,
             route.changed_at,
         )
-        for route, app, account in await repository.with_apps(session, limit=limit)
+        for route, app, account in await repository.with_apps(session, limit=limit, offset=offset, app_ids=app_ids)
     )  # fmt: skip
     return Overview(enabled, Override.NONE if row is None else Override(row.override), row.version if row else 0, lines)
 

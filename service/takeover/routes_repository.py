@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import Account, AppRow
@@ -64,12 +66,29 @@ async def remove(session: AsyncSession, app_id: str, capability: str) -> None:
     await session.execute(delete(RouteRow).where(RouteRow.app_id == app_id, RouteRow.capability == capability))
 
 
-async def with_apps(session: AsyncSession, *, limit: int) -> list[tuple[RouteRow, AppRow, str]]:
-    """Routes with their live apps and the names of those's accounts, by app, account and capability."""
-    query = select(RouteRow, AppRow, Account.name).join(AppRow, AppRow.id == RouteRow.app_id)
-    query = query.join(Account, Account.id == AppRow.account_id).where(AppRow.deleted_at.is_(None))
-    found = await session.execute(query.order_by(AppRow.name, Account.name, RouteRow.capability).limit(limit))
+async def keys(session: AsyncSession, limit: int) -> list[tuple[str, str]]:
+    """(app id, capability) of the routes of live apps, by app, account and capability."""
+    query = _ordered(select(RouteRow.app_id).add_columns(RouteRow.capability)).limit(limit)
+    return [(str(app_id), capability) for app_id, capability in await session.execute(query)]
+
+
+async def with_apps(
+    session: AsyncSession, *, limit: int, offset: int = 0, app_ids: Sequence[str] | None = None
+) -> list[tuple[RouteRow, AppRow, str]]:
+    """Routes with their live apps and the names of those's accounts, by app, account and capability; only of these
+    apps if they are given."""
+    query = _ordered(select(RouteRow).add_columns(AppRow, Account.name))
+    if app_ids is not None:
+        query = query.where(RouteRow.app_id.in_(app_ids))
+    found = await session.execute(query.limit(limit).offset(offset))
     return [(row[0], row[1], str(row[2])) for row in found]
+
+
+def _ordered(query: Select[Any]) -> Select[Any]:
+    """A query over the routes of live apps, by app, account and capability."""
+    query = query.select_from(RouteRow).join(AppRow, AppRow.id == RouteRow.app_id)
+    query = query.join(Account, Account.id == AppRow.account_id).where(AppRow.deleted_at.is_(None))
+    return query.order_by(AppRow.name, Account.name, RouteRow.capability)
 
 
 def _dialect(session: AsyncSession) -> str:

@@ -43,8 +43,15 @@ REFUSAL_KEY = ("account_id", "hour", "app_id", "capability", "code")
 async def any_call(session: AsyncSession, account_id: str, sub_id: str | None = None) -> bool:
     """Whether a main account, or the apps of one of its sub-accounts, have calls in the ledger."""
     query = select(HourRow.hour).where(HourRow.account_id == account_id)
-    if sub_id is not None:
-        query = query.where(HourRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == sub_id)))
+    if sub_id is None:
+        return await session.scalar(query.limit(1)) is not None
+    days = select(DayRow.day).where(DayRow.account_id == account_id, DayRow.level == BY_OWNER)
+    if await session.scalar(days.where(DayRow.app_id == sub_id, DayRow.calls > 0).limit(1)) is not None:
+        return True
+    rolled: datetime | None = await session.scalar(select(RollupStateRow.until))
+    if rolled is not None:  # the hours before are in the days
+        query = query.where(HourRow.hour >= rolled)
+    query = query.where(HourRow.app_id.in_(select(AppRow.id).where(AppRow.account_id == sub_id)))
     return await session.scalar(query.limit(1)) is not None
 
 

@@ -149,17 +149,35 @@ async def mark_password_proved(session: AsyncSession, token_hash: str, now: date
     return await guarded_update(session, change)
 
 
-async def users(session: AsyncSession, account_id: str | None = None, *, limit: int = 200) -> list[UserRow]:
+async def users(
+    session: AsyncSession, account_id: str | None = None, *, limit: int = 200, offset: int = 0
+) -> list[UserRow]:
     """Users of an account, or all, ordered by login."""
-    query = select(UserRow).order_by(UserRow.login).limit(limit)
+    query = select(UserRow).order_by(UserRow.login).limit(limit).offset(offset)
     if account_id is not None:
         query = query.where(UserRow.account_id == account_id)
     return list(await session.scalars(query))
 
 
-async def operators(session: AsyncSession, *, limit: int = 200) -> list[UserRow]:
+async def first_users(session: AsyncSession, account_ids: Sequence[str], limit: int) -> dict[str, list[UserRow]]:
+    """Account id → at most `limit` of its users, ordered by login."""
+    place = func.row_number().over(partition_by=UserRow.account_id, order_by=UserRow.login).label("place")
+    ranked = select(UserRow.id, place).where(UserRow.account_id.in_(account_ids)).subquery()
+    query = select(UserRow).join(ranked, ranked.c.id == UserRow.id).where(ranked.c.place <= limit)
+    found: dict[str, list[UserRow]] = {}
+    for row in await session.scalars(query.order_by(UserRow.login)):
+        found.setdefault(row.account_id or "", []).append(row)
+    return found
+
+
+async def count_users(session: AsyncSession, account_id: str) -> int:
+    query = select(func.count()).select_from(UserRow).where(UserRow.account_id == account_id)
+    return await session.scalar(query) or 0
+
+
+async def operators(session: AsyncSession, *, limit: int = 200, offset: int = 0) -> list[UserRow]:
     """The operators, including disabled ones, ordered by login."""
-    query = select(UserRow).where(UserRow.role == OPERATOR).order_by(UserRow.login).limit(limit)
+    query = select(UserRow).where(UserRow.role == OPERATOR).order_by(UserRow.login).limit(limit).offset(offset)
     return list(await session.scalars(query))
 
 

@@ -26,9 +26,9 @@ async def walked(client: BrowserClient, path: str, row: str) -> list[list[str]]:
     while address is not None:
         page = await client.see(address)
         found.append(re.findall(row, page))
-        following = re.search(r'href="\?([^"]*page=(\d+))">下一页', page)
+        following = re.search(r'rel="next" href="/console([^"]*page=(\d+))">下一页', page)
         assert following is None or int(following[2]) == len(found) + 1
-        address = f"{path.partition('?')[0]}?{following[1].replace('&amp;', '&')}" if following else None
+        address = following[1].replace("&amp;", "&") if following else None
     return found
 
 

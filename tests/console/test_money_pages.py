@@ -130,16 +130,16 @@ async def test_a_bill_lists_usage_by_sub_account_payments_and_refunds(console: C
         own = await bills.view(unit, part, "2026-03")
         before = await bills.view(unit, main, "2026-02")
     assert (whole.month, whole.months[0], whole.months[-1]) == ("2026-03", "2026-03", "2025-03")
-    assert [(each.account, each.capability, each.calls, each.images, each.units) for each in whole.uses] == [
+    assert [(each.account, each.capability, each.calls, each.images, each.units) for each in whole.uses.rows] == [
         ("青禾", "general", 2, 2, 3),
         ("青禾", "licence", 1, 1, 0),
         ("青禾-二部", "general", 1, 3, 3),
     ]
     assert whole.charges is not None
-    assert [(each.refund, each.fen) for each in whole.charges] == [(False, 90_000), (True, -45_000)]
+    assert [(each.refund, each.fen) for each in whole.charges.rows] == [(False, 90_000), (True, -45_000)]
     assert (whole.paid, whole.units) == (45_000, 6)
-    assert own.charges is None and [each.account for each in own.uses] == ["青禾-二部"]
-    assert before.uses == [] and before.charges == []
+    assert own.charges is None and [each.account for each in own.uses.rows] == ["青禾-二部"]
+    assert before.uses.rows == [] and before.charges is not None and before.charges.rows == []
     lin = await console.signed_in("lin")
     sheet = rows(await lin.see("/bills.csv?month=2026-03"))
     assert [line[0] for line in sheet] == ["类型", "用量", "用量", "用量", "订购", "退订"]

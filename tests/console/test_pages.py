@@ -94,7 +94,7 @@ async def test_overview_and_monitor_show_what_the_ledger_wrote(console: ConsoleF
     assert len(seen.calls["names"]) == 24 and seen.calls["names"][-1] == "16:00"  # 08:30 UTC is 16:30 in Beijing
     general = next(each for each in seen.balances if each.capability == "general")
     assert (general.left, general.total, general.soon) == (100_000 - 5, 100_000, False)
-    assert [(name, watched.apps[0][2].calls) for name, *_ in watched.apps[:1]] == [("portal_app", 3)]
+    assert [(each.name, each.totals.calls) for each in watched.apps.rows[:1]] == [("portal_app", 3)]
     assert [(each.code, each.requests) for each in watched.errors] == [(400018, 1)]
     assert watched.steps[0][1].body_bytes == 4000 and len(watched.requests["names"]) == 7
     assert other.total.requests == 0
@@ -157,7 +157,7 @@ async def test_a_pack_is_listed_with_its_state(console: ConsoleFixture) -> None:
         "plate": "expired",
         "licence": "free",
     }
-    assert seen.apps == [("portal_app", 5)] and seen.packs[0].left == 0
+    assert seen.apps.rows == [("portal_app", 5)] and seen.packs.rows[0].left == 0
 
 
 async def test_a_refund_is_offered_for_seven_days_and_never_after_use(console: ConsoleFixture) -> None:

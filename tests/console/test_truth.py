@@ -173,7 +173,7 @@ async def monitoring_says_what_was_called(driven: RecordedTraffic) -> None:
                 or len(seen.faults["series"]) == 8
             )
             assert sum(drawn(seen.faults).values()) == sum(1 for each in wanted if each.code)
-            assert {(name, cap): row.requests for name, cap, row in seen.apps} == counted(
+            assert {(each.name, each.capability): each.totals.requests for each in seen.apps.rows} == counted(
                 wanted, lambda made: (names[made.app], made.capability)
             )
             assert sum(row.requests for _, row in seen.steps) == len(wanted) and len(seen.steps) == 2
@@ -232,10 +232,12 @@ async def use_and_callers_say_what_was_called(driven: RecordedTraffic) -> None:
         rows = await capabilities.view(unit, mine)
     settled = of(driven, lambda made: made.settled)
     for name, detail in details.items():
-        assert dict(detail.apps) == counted(
+        assert dict(detail.apps.rows) == counted(
             (each for each in settled if each.capability == name), lambda made: names[made.app], lambda made: made.units
         )
-    assert details["general"].packs[0].pack.used == sum(each.units for each in settled if each.capability == "general")
+    assert details["general"].packs.rows[0].pack.used == sum(
+        each.units for each in settled if each.capability == "general"
+    )
     assert {row.name: row.state for row in rows} == {
         "general": "valid",
         "idcard": "none",

@@ -19,7 +19,7 @@ from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
 from inkgate.service.console.pages.sign_in import not_proved, password_of, prove
 from inkgate.service.console.render import go, render
-from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
+from inkgate.service.console.scope import VisibleAccounts, app_labels, scope_of, visible_app
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -32,10 +32,13 @@ MAX_LIST_CHARACTERS = 10_000  # of an allow-list as it is typed
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """A page of apps. `opened` maps an app id to its capabilities."""
+    """A page of apps. `opened` maps an app id to its capabilities, `labels` to the text that names it; `owners` maps
+    account ids to names."""
 
     rows: list[AppRow]
     opened: dict[str, list[str]]
+    labels: dict[str, str]
+    owners: dict[str, str]
     count: int
     page: int
     pages: int
@@ -65,7 +68,9 @@ async def view(unit: UnitOfWork, scope: VisibleAccounts, search: str, page: int)
         unit.session, scope.account_ids, search=search, limit=PER_PAGE, offset=(page - 1) * PER_PAGE
     )
     opened = await repository.opened_by(unit.session, [each.id for each in rows])
-    return Apps(rows, opened, count, page, pages, search)
+    labels = await app_labels(unit, [each.id for each in rows], scope.family)
+    owners = await repository.account_names(unit.session, sorted({each.account_id for each in rows}))
+    return Apps(rows, opened, labels, owners, count, page, pages, search)
 
 
 async def detail(unit: UnitOfWork, scope: VisibleAccounts, app: AppRow, default_qps: float) -> AppDetail:
@@ -74,8 +79,9 @@ async def detail(unit: UnitOfWork, scope: VisibleAccounts, app: AppRow, default_
     held = {each.capability for each in opened}
     closed = [name for name in CAPABILITIES if name not in held]
     allowed = await repository.allowed_of(unit.session, app.id)
-    owner = scope.account_names[app.account_id]
-    return AppDetail(app, scope.name(app.id), owner, opened, closed, allowed, default_qps)
+    labels = await app_labels(unit, [app.id], scope.family)
+    owners = await repository.account_names(unit.session, [app.account_id])
+    return AppDetail(app, labels[app.id], owners[app.account_id], opened, closed, allowed, default_qps)
 
 
 @router.get("/apps")
@@ -87,11 +93,10 @@ async def _list(
     page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: str
 ) -> Response:
     async with page_request.reading() as unit:
-        scope = await scope_of(unit, _account(page_request))
-        model = await view(unit, scope, search, page)
+        model = await view(unit, await scope_of(unit, _account(page_request)), search, page)
     typed = {"name": "", "description": ""} | more
     most = accounts.APPS_PER_ACCOUNT
-    return render(page_request, "apps.html", status, model=model, scope=scope, most=most, **typed)
+    return render(page_request, "apps.html", status, model=model, most=most, **typed)
 
 
 @router.get("/apps/name")

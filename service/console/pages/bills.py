@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,13 +10,14 @@ from decimal import Decimal
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
-from inkgate.service.console.downloads import csv_answer
-from inkgate.service.console.page_request import Customer
+from inkgate.service.console.downloads import csv_stream
+from inkgate.service.console.page_request import Customer, PageRequest
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import render, title
-from inkgate.service.console.scope import scope_of
+from inkgate.service.console.repository import Charge
+from inkgate.service.console.scope import VisibleAccounts, scope_of
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.packs import FREE_CAPABILITIES
@@ -24,17 +26,8 @@ from inkgate.service.usage.repository import Scope as Hours
 
 router = APIRouter()
 MONTHS = 13
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A payment (an order, `fen` above 0) or a repayment (a refund, `fen` below 0)."""
-
-    at: datetime
-    order: str
-    account: str
-    refund: bool
-    fen: int
+PER_PAGE = 50
+USED = ("calls", "images", "units")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +43,62 @@ class AccountUsage:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The bill of a month. `charges` is None for a sub-account, which pays nothing itself."""
+    """The bill of a month: sums, a page of the usage and one of the charges, oldest first. `charges` is None for a
+    sub-account, which pays nothing itself; `paid` in fen."""
 
     month: str
     months: list[str]
-    charges: list[Charge] | None
-    uses: list[AccountUsage]
+    charges: Page[Charge] | None
+    uses: Page[AccountUsage]
+    paid: int
+    calls: int
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the console's time zone; `months` are those that there are, latest first."""
+
+    since: datetime
+    until: datetime
+    months: list[str]
 
     @property
-    def paid(self) -> int:
-        return sum(each.fen for each in self.charges or ())
-
-    @property
-    def units(self) -> int:
-        return sum(each.units for each in self.uses)
+    def name(self) -> str:
+        return f"{self.since:%Y-%m}"
 
 
-async def view(unit: UnitOfWork, account: Account, month: str) -> Bill:
-    """The bill of a month in Beijing time ("2026-03"; any other text gives the current month)."""
+async def month_of(unit: UnitOfWork, text: str) -> Month:
+    """A month as in an address ("2026-03"); the current one for any other text."""
     now = (await unit.now()).astimezone(BEIJING)
     months = [_month(now, back) for back in range(MONTHS)]
-    chosen = next((each for each in months if f"{each:%Y-%m}" == month), months[0])
-    until = chosen.replace(year=chosen.year + chosen.month // 12, month=chosen.month % 12 + 1)
-    scope = await scope_of(unit, account)
-    names = await repository.account_names(unit.session, [*scope.account_ids, scope.main_id])
-    charges = None if account.parent_id else await _charges(unit, scope.main_id, names, chosen, until)
-    uses = await _uses(unit, scope.main_id, scope.account_ids, names, Hours(chosen, until, scope.main_id))
-    return Bill(f"{chosen:%Y-%m}", [f"{each:%Y-%m}" for each in months], charges, uses)
+    since = next((each for each in months if f"{each:%Y-%m}" == text), months[0])
+    until = since.replace(year=since.year + since.month // 12, month=since.month % 12 + 1)
+    return Month(since, until, [f"{each:%Y-%m}" for each in months])
+
+
+async def view(unit: UnitOfWork, account: Account, month: str, uses: int = 1, charges: int = 1) -> Bill:
+    """The bill of a month, with the pages of its lists that are asked for."""
+    chosen, scope = await month_of(unit, month), await scope_of(unit, account)
+    used = await usage_of(unit, scope, chosen)
+    listed, paid = None, 0
+    if not account.parent_id:
+        paging = Paging.of(charges, PER_PAGE, "charges")
+        wanted = repository.charges_query(scope.account_ids, chosen.since, chosen.until, paging.limit, paging.offset)
+        listed = paging.page(await repository.charges(unit.session, wanted))
+        [(bought, back)] = await repository.monthly_payments(
+            unit.session, scope.account_ids, [chosen.since, chosen.until]
+        )
+        paid = bought - back
+    return Bill(
+        chosen.name,
+        chosen.months,
+        listed,
+        Paging.of(uses, PER_PAGE, "uses").page_of_all(used),
+        paid,
+        sum(each.calls for each in used),
+        sum(each.units for each in used),
+    )
 
 
 def _month(now: datetime, back: int) -> datetime:
@@ -85,87 +107,38 @@ def _month(now: datetime, back: int) -> datetime:
     return now.replace(year=number // 12, month=number % 12 + 1, day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-async def _charges(
-    unit: UnitOfWork, main_id: str, names: dict[str, str], since: datetime, until: datetime
-) -> list[Charge]:
-    family = [each.id for each in await accounts.account_with_subaccounts(unit.session, main_id)]
-    paid = [
-        Charge(
-            row.decided_at or row.ordered_at,
-            row.number,
-            names.get(row.account_id, ""),
-            False,
-            row.amount_fen - row.discount_fen,
-        )
-        for row in await repository.paid_orders(unit.session, family, since, until)
-    ]
-    back = [
-        Charge(row.decided_at or row.requested_at, number, names.get(row.account_id, ""), True, -row.amount_fen)
-        for row, number in await repository.paid_back(unit.session, family, since, until)
-    ]
-    return sorted([*paid, *back], key=lambda each: each.at)
-
-
-async def _uses(
-    unit: UnitOfWork, main_id: str, account_ids: tuple[str, ...], names: dict[str, str], hours: Hours
-) -> list[AccountUsage]:
-    owners = await repository.app_owners(unit.session, account_ids)
+async def usage_of(unit: UnitOfWork, scope: VisibleAccounts, month: Month) -> list[AccountUsage]:
+    """Usage by account and capability, that of the main account first, then by name."""
+    hours = Hours(month.since, month.until, scope.main_id)
+    rows = [row for row in await usage.totals(unit.session, hours, ["app", "capability"], only=USED) if row.calls]
+    owners = await repository.owners_of_apps(unit.session, sorted({row.key[0] for row in rows}), scope.account_ids)
     found: dict[tuple[str, str], list[int]] = {}
-    for row in await usage.totals(unit.session, hours, ["app", "capability"]):
+    for row in rows:
         app_id, capability = str(row.key[0]), str(row.key[1])
-        if app_id in owners and row.calls:
+        if app_id in owners:
             sums = found.setdefault((owners[app_id], capability), [0, 0, 0])
             units = 0 if capability in FREE_CAPABILITIES else row.units  # free capabilities deduct nothing
             for place, value in enumerate((row.calls, row.images, units)):
                 sums[place] += value
-    order = sorted(found, key=lambda key: (key[0] != main_id, names.get(key[0], ""), key[1]))
+    names = await repository.account_names(unit.session, sorted({owner for owner, _ in found}))
+    order = sorted(found, key=lambda key: (key[0] != scope.main_id, names.get(key[0], ""), key[1]))
     return [AccountUsage(names.get(owner, ""), capability, *found[owner, capability]) for owner, capability in order]
 
 
 @router.get("/bills")
-async def page(page_request: Customer, month: str = "") -> Response:
+async def page(page_request: Customer, month: str = "", uses: int = 1, charges: int = 1) -> Response:
     assert page_request.account is not None
     async with page_request.reading() as unit:
-        model = await view(unit, page_request.account, month)
+        model = await view(unit, page_request.account, month, uses, charges)
     return render(page_request, "bills.html", model=model)
 
 
 @router.get("/bills.csv")
 async def as_csv(page_request: Customer, month: str = "") -> Response:
-    """The month as CSV: usage by account and capability, then payments and refunds."""
-    assert page_request.account is not None
+    """The month as CSV: usage by account and capability, then payments and refunds; as a stream."""
     async with page_request.reading() as unit:
-        model = await view(unit, page_request.account, month)
-
+        chosen = await month_of(unit, month)
     _ = page_request.translate
-    lines: list[tuple[object, ...]] = [
-        (
-            _("用量"),
-            model.month,
-            each.account,
-            title(each.capability, _.language),
-            each.calls,
-            each.images,
-            each.units,
-            "",
-            "",
-        )
-        for each in model.uses
-    ]
-    lines += [
-        (
-            _("退订") if each.refund else _("订购"),
-            each.at.astimezone(BEIJING).isoformat(),
-            each.account,
-            "",
-            "",
-            "",
-            "",
-            each.order,
-            Decimal(each.fen).scaleb(-2),
-        )
-        for each in model.charges or ()
-    ]
     head = (
         _("类型"),
         _("时间"),
@@ -177,5 +150,21 @@ async def as_csv(page_request: Customer, month: str = "") -> Response:
         _("订单号"),
         _("金额（元）"),
     )
-    await page_request.record("export.bill", f"bill {model.month}", page_request.signed_in_account)
-    return csv_answer(f"bill-{model.month}.csv", head, lines)
+    await page_request.record("export.bill", f"bill {chosen.name}", page_request.signed_in_account)
+    return csv_stream(f"bill-{chosen.name}.csv", head, _lines(page_request, chosen))
+
+
+async def _lines(page_request: PageRequest, month: Month) -> AsyncGenerator[Iterable[object], None]:
+    assert page_request.account is not None
+    _ = page_request.translate
+    async with page_request.reading() as unit:
+        scope = await scope_of(unit, page_request.account)
+        for each in await usage_of(unit, scope, month):
+            name = title(each.capability, _.language)
+            yield _("用量"), month.name, each.account, name, each.calls, each.images, each.units, "", ""
+        if page_request.account.parent_id:
+            return
+        query = repository.charges_query(scope.account_ids, month.since, month.until)
+        async for charge in repository.stream_charges(unit.session, query):
+            kind, at = _("退订") if charge.refund else _("订购"), charge.at.astimezone(BEIJING).isoformat()
+            yield kind, at, charge.account, "", "", "", "", charge.order, Decimal(charge.fen).scaleb(-2)

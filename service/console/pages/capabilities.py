@@ -10,18 +10,23 @@ from starlette.responses import Response
 
 from inkgate.service.console import repository
 from inkgate.service.console.page_request import Customer, NotFound
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import render
-from inkgate.service.console.scope import VisibleAccounts, scope_of
+from inkgate.service.console.scope import Family, VisibleAccounts, app_names, scope_of
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.pack_totals import Totals, listed_packs, pack_totals
 from inkgate.service.metering.packs import FREE_CAPABILITIES
-from inkgate.service.metering.service import pack_state, packs_of
+from inkgate.service.metering.service import pack_state
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.rollup import DAY, day_of
 
 router = APIRouter()
 YEAR = timedelta(days=366)
+PER_PAGE = 20
+USED = ("calls", "units")
+BEST_FIRST = ("valid", "pending", "exhausted", "expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,64 +59,76 @@ class PackLine:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
+    """A capability with a page of its packs, and a page of (app, units) within a year, most units first."""
+
     row: Row
-    packs: list[PackLine]
-    apps: list[tuple[str, int]]
+    packs: Page[PackLine]
+    apps: Page[tuple[str, int]]
 
 
-def capability_state(packs: list[PackRow], now: datetime) -> str:
+def capability_state(name: str, totals: Totals) -> str:
     """The state of a capability: the state of its best pack."""
-    states = {pack_state(each, now) for each in packs}
-    for state in ("valid", "pending", "exhausted", "expired"):
-        if state in states:
-            return state
-    return "none"
+    return next((state for state in BEST_FIRST if (name, state) in totals), "none")
 
 
 async def view(unit: UnitOfWork, scope: VisibleAccounts) -> list[Row]:
     """Every capability."""
-    now = await unit.checked_now()
-    packs = await packs_of(unit.session, scope.main_id)
+    totals = await pack_totals(unit.session, scope.main_id, await unit.checked_now())
     opened = await repository.opened_counts(unit.session, scope.account_ids)
-    return [
-        _row(name, [each for each in packs if each.capability == name], opened.get(name, 0), now)
-        for name in CAPABILITIES
-    ]
+    return [_row(name, totals, opened.get(name, 0)) for name in CAPABILITIES]
 
 
-def _row(name: str, packs: list[PackRow], apps: int, now: datetime) -> Row:
-    free = name in FREE_CAPABILITIES
-    valid = [each for each in packs if pack_state(each, now) == "valid"]
-    return Row(
-        name,
-        free,
-        "free" if free else capability_state(packs, now),
-        sum(each.used for each in valid),
-        sum(each.total for each in valid),
-        apps,
-        CAPABILITIES[name].paths[0],
+def _row(name: str, totals: Totals, apps: int) -> Row:
+    free, valid = name in FREE_CAPABILITIES, totals.get((name, "valid"))
+    state = "free" if free else capability_state(name, totals)
+    used, total = (valid.used, valid.total) if valid else (0, 0)
+    return Row(name, free, state, used, total, apps, CAPABILITIES[name].paths[0])
+
+
+async def detail(
+    unit: UnitOfWork, scope: VisibleAccounts, capability: str, packs_page: int = 1, apps_page: int = 1
+) -> Detail:
+    """使用详情 of one capability: its packs in the order of deduction, and units by app within a year."""
+    now = await unit.checked_now()
+    totals = await pack_totals(unit.session, scope.main_id, now)
+    opened = await repository.opened_counts(unit.session, scope.account_ids)
+    packs = await pack_lines(unit, scope.main_id, scope.family, now, packs_page, capability)
+    year = usage.Scope(day_of(now - YEAR), day_of(now) + DAY, scope.main_id, None, capability, scope.sub_id)
+    used = sorted(await usage.totals(unit.session, year, ["app"], only=USED), key=lambda row: -row.units)
+    shown = Paging.of(apps_page, PER_PAGE, "apps").page_of_all([row for row in used if row.calls])
+    named = await app_names(unit, [row.key[0] for row in shown.rows], scope.family)
+    apps = shown.of([(named(row.key[0]), row.units) for row in shown.rows])
+    return Detail(_row(capability, totals, opened.get(capability, 0)), packs, apps)
+
+
+async def pack_lines(
+    unit: UnitOfWork,
+    main_id: str,
+    family: Family,
+    now: datetime | None,
+    page: int,
+    capability: str | None = None,
+) -> Page[PackLine]:
+    """A page of the packs of a main account, used up and refunded ones last; apps of the family have their
+    names. Without a time (`now` None) the state of a pack is "unknown" if it depends on the time."""
+    paging = Paging.of(page, PER_PAGE, "packs")
+    found = await listed_packs(unit.session, main_id, capability, limit=paging.limit, offset=paging.offset)
+    shown = paging.page(found)
+    numbers = await repository.order_numbers(unit.session, [each.order_id for each in shown.rows if each.order_id])
+    named = await app_names(unit, [each.app_id for each in shown.rows if each.app_id], family)
+    return shown.of(
+        [
+            PackLine(each, _state(each, now), numbers.get(each.order_id or "", ""), named(each.app_id or ""))
+            for each in shown.rows
+        ]
     )
 
 
-async def detail(unit: UnitOfWork, scope: VisibleAccounts, capability: str) -> Detail:
-    """使用详情 of one capability: its packs in the order of deduction, and units by app within a year."""
-    now = await unit.checked_now()
-    packs = await packs_of(unit.session, scope.main_id, capability)
-    opened = await repository.opened_counts(unit.session, scope.account_ids)
-    numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
-    lines = [
-        PackLine(
-            each,
-            pack_state(each, now),
-            numbers.get(each.order_id or "", ""),
-            scope.name(each.app_id) if each.app_id else "",
-        )
-        for each in packs
-    ]
-    year = usage.Scope(day_of(now - YEAR), day_of(now) + DAY, scope.main_id, None, capability, scope.sub_id)
-    used = await usage.totals(unit.session, year, ["app"])
-    visible = sorted(((scope.name(row.key[0]), row.units) for row in used if row.calls), key=lambda each: -each[1])
-    return Detail(_row(capability, packs, opened.get(capability, 0), now), lines, visible)
+def _state(pack: PackRow, now: datetime | None) -> str:
+    if now is not None:
+        return pack_state(pack, now)
+    state = pack_state(pack, pack.starts_at)
+    return "unknown" if state == "valid" else state
 
 
 @router.get("/capabilities")
@@ -123,10 +140,10 @@ async def page(page_request: Customer) -> Response:
 
 
 @router.get("/capabilities/{name}")
-async def detail_page(page_request: Customer, name: str) -> Response:
+async def detail_page(page_request: Customer, name: str, packs: int = 1, apps: int = 1) -> Response:
     assert page_request.account is not None
     if name not in CAPABILITIES:
         raise NotFound
     async with page_request.reading() as unit:
-        model = await detail(unit, await scope_of(unit, page_request.account), name)
+        model = await detail(unit, await scope_of(unit, page_request.account), name, packs, apps)
     return render(page_request, "capability.html", model=model)

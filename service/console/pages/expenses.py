@@ -12,7 +12,7 @@ from inkgate.service.accounts import repository as accounts
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, PageRequest
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
@@ -41,7 +41,7 @@ class MonthTotal:
 @dataclass(frozen=True, slots=True)
 class Expenses:
     """`balance` in fen; `unpaid` orders and packs to `renew`; `vouchers` maps a kind, and "soon", to a number;
-    `products` are (capability, fen, units) of the six months. `entries` are a page of the balance's changes."""
+    `products` are (capability, fen, units) of the six months. `page` has the balance's changes."""
 
     balance: int
     unpaid: int
@@ -49,19 +49,17 @@ class Expenses:
     vouchers: dict[str, int]
     months: list[MonthTotal]
     products: list[tuple[str, int, int]]
-    entries: list[BalanceEntryRow]
-    more: bool
+    page: Page[BalanceEntryRow]
 
 
 async def view(unit: UnitOfWork, main_id: str, page: int = 1) -> Expenses:
     """The expenses of a main account with its sub-accounts."""
     now = await unit.checked_now()
-    family = [each.id for each in await accounts.account_with_subaccounts(unit.session, main_id)]
+    family = await accounts.family_ids(unit.session, main_id)
     edges = _months(now.astimezone(BEIJING))
     paid = await repository.monthly_payments(unit.session, family, edges)
     paging = Paging.of(page, PER_PAGE)
     entries = await orders.entries(unit.session, main_id, limit=paging.limit, offset=paging.offset)
-    shown, more = paging.cut(entries)
     return Expenses(
         await orders.balance(unit.session, main_id),
         await orders.count_unpaid(unit.session, main_id, now - PAYMENT_WINDOW),
@@ -69,8 +67,7 @@ async def view(unit: UnitOfWork, main_id: str, page: int = 1) -> Expenses:
         await orders.count_vouchers(unit.session, main_id, now, now + rules.SOON),
         [MonthTotal(f"{edge:%Y-%m}", *each) for edge, each in zip(edges, paid, strict=False)],
         await repository.payments_by_capability(unit.session, main_id, edges[0], edges[-1]),
-        shown,
-        more,
+        paging.page(entries),
     )
 
 
@@ -86,7 +83,7 @@ async def page(page_request: Customer, page: int = 1) -> Response:
     account_id = _main_account(page_request)
     async with page_request.reading() as unit:
         model = await view(unit, account_id, page)
-    return render(page_request, "expenses.html", model=model, page=Paging.of(page, PER_PAGE).number)
+    return render(page_request, "expenses.html", model=model)
 
 
 @router.get("/vouchers")
@@ -122,20 +119,19 @@ async def _vouchers(page_request: PageRequest, state: str = "", page: int = 1, p
             limit=paging.limit,
             offset=paging.offset,
         )
-        rows, more = paging.cut(found)
+        shown = paging.page(found)
         products = {each.id: each for each in await orders.products(unit.session, on_sale=False)}
     return render(
         page_request,
         "vouchers.html",
         422 if problem else 200,
-        rows=[(each, rules.voucher_state(each, now)) for each in rows],
+        rows=[(each, rules.voucher_state(each, now)) for each in shown.rows],
         products=products,
         counts=counts,
         usable=sum(counts.get(kind, 0) for kind in rules.KINDS),
         state=state,
         states_known=VOUCHER_STATES,
-        page=paging.number,
-        more=more,
+        page=shown,
         problem=problem,
     )
 

@@ -12,7 +12,7 @@ from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
 from inkgate.service.console.pages.sign_in import not_proved, password_of, prove
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -22,11 +22,12 @@ router = APIRouter()
 PER_PAGE = 20  # rotated and disabled keys stay in the list
 
 
-async def view(unit: UnitOfWork, account_id: str) -> list[tuple[AccessKeyRow, str]]:
+async def view(unit: UnitOfWork, account_id: str, page: int = 1) -> Page[tuple[AccessKeyRow, str]]:
     """The keys, newest first, with their state: live, ending (rotated, valid until `ends_at`), ended or disabled."""
-    now = await unit.now()
-    rows = await queries.access_keys(unit.session, account_id)
-    return [(row, _state(row, row.ends_at is not None and row.ends_at <= now)) for row in reversed(rows)]
+    now, paging = await unit.now(), Paging.of(page, PER_PAGE)
+    found = await queries.newest_access_keys(unit.session, account_id, limit=paging.limit, offset=paging.offset)
+    shown = paging.page(found)
+    return shown.of([(row, _state(row, row.ends_at is not None and row.ends_at <= now)) for row in shown.rows])
 
 
 def _state(row: AccessKeyRow, ended: bool) -> str:
@@ -105,18 +106,15 @@ async def _require_own_key(unit: UnitOfWork, page_request: PageRequest, ak: str)
 
 async def _render_page(page_request: PageRequest, *, status: int = 200, problem: str = "", page: int = 1) -> Response:
     assert page_request.account is not None
-    paging = Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
-        found = await view(unit, page_request.account.id)
+        shown = await view(unit, page_request.account.id, page)
         secrets = await secrets_on(unit, page_request, "/keys")
-    rows, more = paging.cut(found[paging.offset :])
     return render(
         page_request,
         "keys.html",
         status,
-        rows=rows,
-        more=more,
-        page=paging.number,
+        rows=shown.rows,
+        page=shown,
         problem=problem,
         secrets=secrets,
         most=accounts.KEYS_PER_ACCOUNT,

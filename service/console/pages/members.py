@@ -15,7 +15,7 @@ from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, NotFound, PageRequest
 from inkgate.service.console.pages.operator_accounts import PASSWORD_BYTES, UserLine, user_lines
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -26,44 +26,70 @@ from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
 
 router = APIRouter(prefix="/members")
-ACCOUNTS_PER_PAGE = 20
+ACCOUNTS_PER_PAGE = 10
+USERS_SHOWN = 10  # of each account on a page
+USERS_PER_PAGE = 50  # of a single account
 MAX_USERS = 200  # per account
 MAX_SUBACCOUNTS = 200  # per main account
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The accounts that the owner manages, the own one first, and the users of those on this page."""
+    """The accounts that the owner manages, the own one first: a page of them, or `single` one. `people` are the users
+    of each account on the page; `choices` are the accounts for which a user can be created."""
 
-    accounts: list[Account]
-    people: dict[str, list[UserLine]]
-    page: int
-    more: bool
-
-
-async def view(unit: UnitOfWork, account: Account, page: int = 1) -> Members:
-    """The users of an account, and of its sub-accounts if it is a main account; some accounts per page."""
-    family = await managed(unit, account)
-    paging = Paging.of(page, ACCOUNTS_PER_PAGE)
-    shown, more = paging.cut(family[paging.offset :])
-    people = {
-        each.id: await user_lines(unit, await user_queries.users(unit.session, each.id, limit=MAX_USERS))
-        for each in shown
-    }
-    return Members(family, people, paging.number, more)
+    page: Page[Account]
+    people: dict[str, Page[UserLine]]
+    choices: list[Account]
+    single: bool
 
 
-async def managed(unit: UnitOfWork, account: Account) -> list[Account]:
-    """The account and, for a main account, its sub-accounts."""
-    if account.parent_id is not None:
-        return [account]
-    family = await queries.account_with_subaccounts(unit.session, account.id)
-    return [account, *(each for each in family if each.id != account.id)]
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The page of the accounts that is asked for, or an account and the page of its users."""
+
+    page: int = 1
+    account_id: str = ""
+    users: int = 1
+
+
+async def view(unit: UnitOfWork, account: Account, numbers: Numbers) -> Members:
+    """Accounts with the first of their users, or one account with a page of its users. Raises NotFound."""
+    if numbers.account_id:
+        shown, people = await _one(unit, account, numbers)
+    else:
+        shown, people = await _several(unit, account, numbers.page)
+    choices = await queries.family(unit.session, account, limit=MAX_SUBACCOUNTS + 1)
+    return Members(shown, people, choices, bool(numbers.account_id))
+
+
+async def _several(unit: UnitOfWork, account: Account, number: int) -> tuple[Page[Account], dict[str, Page[UserLine]]]:
+    paging, few = Paging.of(number, ACCOUNTS_PER_PAGE), Paging.of(1, USERS_SHOWN)
+    found = await queries.family(unit.session, account, limit=paging.limit, offset=paging.offset)
+    shown = paging.page(found)
+    of_accounts = await user_queries.first_users(unit.session, [each.id for each in shown.rows], few.limit)
+    people = {each.id: few.page(await user_lines(unit, of_accounts.get(each.id, []))) for each in shown.rows}
+    return shown, people
+
+
+async def _one(unit: UnitOfWork, account: Account, numbers: Numbers) -> tuple[Page[Account], dict[str, Page[UserLine]]]:
+    wanted = await managed(unit, account, numbers.account_id)
+    if wanted is None:
+        raise NotFound
+    paging = Paging.of(numbers.users, USERS_PER_PAGE, "users")
+    rows = await user_queries.users(unit.session, wanted.id, limit=paging.limit, offset=paging.offset)
+    return Page([wanted]), {wanted.id: paging.page(await user_lines(unit, rows))}
+
+
+async def managed(unit: UnitOfWork, account: Account, account_id: str | None) -> Account | None:
+    """The account with this id, if the users of `account` manage it: their own, or a sub-account of it."""
+    found = await queries.account(unit.session, account_id) if account_id else None
+    return found if found is not None and account.id in (found.id, found.parent_id) else None
 
 
 @router.get("")
-async def page(page_request: Customer, page: int = 1) -> Response:
-    return await _render(page_request, page=page)
+async def page(page_request: Customer, page: int = 1, account: str = "", users: int = 1) -> Response:
+    return await _render(page_request, numbers=Numbers(page, account, users))
 
 
 @router.post("")
@@ -74,9 +100,9 @@ async def create(page_request: Customer) -> Response:
     hashed = await page_request.parts.passwords.hash(password)
     try:
         async with page_request.begin() as unit:
-            if account_id not in {each.id for each in await managed(unit, _account(page_request))}:
+            if await managed(unit, _account(page_request), account_id) is None:
                 raise NotFound
-            if len(await user_queries.users(unit.session, account_id, limit=MAX_USERS)) >= MAX_USERS:
+            if await user_queries.count_users(unit.session, account_id) >= MAX_USERS:
                 raise Misuse("user.too_many", most=MAX_USERS)
             role = page_request.text("role", 16)
             await users.create_user(unit, login, hashed, account_id=account_id, must_change=True, role=role)
@@ -92,7 +118,7 @@ async def create_subaccount(page_request: Customer) -> Response:
     owner = _account(page_request)
     try:
         async with page_request.begin() as unit:
-            if len(await queries.account_with_subaccounts(unit.session, owner.id)) > MAX_SUBACCOUNTS:
+            if await queries.count_subaccounts(unit.session, owner.id) >= MAX_SUBACCOUNTS:
                 raise Misuse("account.too_many_subaccounts", most=MAX_SUBACCOUNTS)
             await accounts.create_account_with_app(
                 unit,
@@ -166,16 +192,16 @@ def _account(page_request: PageRequest) -> Account:
 async def _other(unit: UnitOfWork, page_request: PageRequest, user_id: str) -> UserRow:
     """A user whom the owner manages. Raises NotFound for any other, Misuse for the owner."""
     user = await user_queries.user(unit.session, user_id)
-    if user is None or user.account_id not in {each.id for each in await managed(unit, _account(page_request))}:
+    if user is None or await managed(unit, _account(page_request), user.account_id) is None:
         raise NotFound
     if page_request.signed_in is not None and user.id == page_request.signed_in.user.id:
         raise Misuse("user.own_change")
     return user
 
 
-async def _render(page_request: PageRequest, *, problem: str = "", page: int = 1) -> Response:
+async def _render(page_request: PageRequest, *, problem: str = "", numbers: Numbers | None = None) -> Response:
     async with page_request.reading() as unit:
-        model = await view(unit, _account(page_request), page)
+        model = await view(unit, _account(page_request), numbers or Numbers())
         secrets = await secrets_on(unit, page_request, "/members")
     return render(
         page_request,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, Malformed, Operator, PageRequest
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -40,8 +40,7 @@ class NoticesView:
     """`thresholds` are those in force; `own` whether they are the account's (None: the page is the operators')."""
 
     channels: Sequence[ChannelRow]
-    sent: Sequence[SentNotice]
-    more: bool
+    page: Page[SentNotice]
     thresholds: Thresholds
     own: bool | None
 
@@ -50,14 +49,15 @@ async def view(unit: UnitOfWork, settings: Notices, owner_id: str | None, paging
     """The page of an account, or of the operators (None)."""
     found = await repository.channels(unit.session, owner_id)
     rows = await repository.notices(unit.session, owner_id, limit=paging.limit, offset=paging.offset)
-    shown, more = paging.cut(rows)
-    live = {each.id for each in found}
-    sent = [SentNotice(row, _title(row, language), row.state == "failed" and row.channel_id in live) for row in shown]
+    shown, live = paging.page(rows), {each.id for each in found}
+    sent = shown.of(
+        [SentNotice(row, _title(row, language), row.state == "failed" and row.channel_id in live) for row in shown.rows]
+    )
     if owner_id is None:
         bounds = Thresholds(settings.low_percent, settings.low_days, settings.expiry_days)
-        return NoticesView(found, sent, more, bounds, None)
+        return NoticesView(found, sent, bounds, None)
     bounds, own = await thresholds.of(unit, settings, owner_id)
-    return NoticesView(found, sent, more, bounds, own)
+    return NoticesView(found, sent, bounds, own)
 
 
 def _title(row: NoticeRow, language: str) -> str:
@@ -191,7 +191,6 @@ async def _page(
         "notices.html",
         status,
         model=model,
-        page=paging.number,
         path=_path(owner_id),
         kinds=OPERATOR_KINDS if owner_id is None else CUSTOMER_KINDS,
         kind_names=kind_names(page_request),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -14,19 +14,20 @@ from inkgate.service.accounts import repository as queries
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account, AppRow, OpenedRow
 from inkgate.service.console import repository
-from inkgate.service.console.app_labels import labels
 from inkgate.service.console.forms import secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
-from inkgate.service.console.pages.capabilities import PackLine
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.pages.capabilities import PackLine, pack_lines
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
+from inkgate.service.console.scope import MAX_CHOICES, family_of
 from inkgate.service.contract.capabilities import CAPABILITIES
+from inkgate.service.db import ids
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import ClockSuspect, Misuse
-from inkgate.service.metering.models import PackRow
+from inkgate.service.metering.pack_totals import StateTotals, Totals, count_packs, pack_totals
 from inkgate.service.metering.packs import FREE_CAPABILITIES
-from inkgate.service.metering.service import grant_pack, pack_state, packs_of
+from inkgate.service.metering.service import grant_pack
 from inkgate.service.permissions import CUSTOMER_ROLES, OPERATOR_ROLES, SEPARATE_ROLES
 from inkgate.service.users import repository as user_queries
 from inkgate.service.users import service as users
@@ -34,9 +35,9 @@ from inkgate.service.users.models import UserRow
 
 router = APIRouter(prefix="/operator/accounts")
 PER_PAGE = 50
+APPS_PER_PAGE = 10  # each with its capabilities, and a dialog for each of them
 MAX_LIST_CHARACTERS = 10_000  # of an allow-list as it is typed
 PASSWORD_BYTES = 12  # of an initial password, before base64
-MAX_OPERATORS_LISTED = 1000  # on one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,87 +50,135 @@ class UserLine:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """A page of accounts. `parents` maps the id of a main account to its name, for the sub-accounts on the page."""
+    """A page of accounts, and one of operators. `parents` maps the id of a main account to its name, for the
+    sub-accounts on the page."""
 
-    rows: list[Account]
+    page: Page[Account]
     parents: dict[str, str]
-    mains: list[Account]
     search: str
-    page: int
-    more: bool
-    operators: list[UserLine]
+    operators: Page[UserLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Users, sub-accounts and packs of an account, on all pages."""
+
+    users: int
+    family: int
+    packs: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppLine:
+    """An app with its opened capabilities. `allowed` maps a capability ("" for the whole app) to its networks."""
+
+    app: AppRow
+    opened: list[OpenedRow]
+    allowed: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountDetail:
-    """`last_call` is when a key of the account or its sub-accounts was last used, to the minute."""
+    """An account with a page of each of its lists. `last_call` is when a key of the account or its sub-accounts was
+    last used, to the minute; `choices` are the newest live apps."""
 
     account: Account
     parent: Account | None
-    family: list[Account]
-    users: list[UserLine]
-    apps: list[tuple[AppRow, list[OpenedRow]]]
-    packs: list[PackLine]
+    family: Page[Account]
+    users: Page[UserLine]
+    apps: Page[AppLine]
+    packs: Page[PackLine]
+    totals: Totals
+    counts: Counts
+    choices: list[AppRow]
     default_qps: float
-    allowed: dict[str, dict[str, list[str]]]
     clock_refused: bool
     last_call: datetime | None
 
     @property
-    def valid_packs(self) -> list[PackRow]:
-        """The packs that can be used now."""
-        return [each.pack for each in self.packs if each.state == "valid"]
+    def valid(self) -> list[StateTotals]:
+        """The totals of the packs that can be used now, by capability."""
+        return [each for (_, state), each in self.totals.items() if state == "valid"]
 
     @property
     def left(self) -> int:
         """Units left in them."""
-        return sum(each.total - each.used for each in self.valid_packs)
+        return sum(each.total - each.used for each in self.valid)
 
     @property
     def total(self) -> int:
         """Units of them, used or not."""
-        return sum(each.total for each in self.valid_packs)
+        return sum(each.total for each in self.valid)
+
+    @property
+    def valid_packs(self) -> int:
+        return sum(each.packs for each in self.valid)
 
 
-async def view(unit: UnitOfWork, search: str, page: int) -> Accounts:
-    """Accounts in order of creation, fifty per page."""
-    paging = Paging.of(page, PER_PAGE)
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The page of each list of an account that is asked for."""
+
+    packs: int = 1
+    users: int = 1
+    family: int = 1
+    apps: int = 1
+
+
+async def view(unit: UnitOfWork, search: str, page: int, operators_page: int = 1) -> Accounts:
+    """Accounts in order of creation, and operators by login, fifty per page."""
+    paging, of_operators = Paging.of(page, PER_PAGE), Paging.of(operators_page, PER_PAGE, "operators")
     found = await queries.accounts(unit.session, search=search, limit=paging.limit, offset=paging.offset)
-    rows, more = paging.cut(found)
-    parents = await repository.account_names(unit.session, [each.parent_id for each in rows if each.parent_id])
-    mains = [each for each in await queries.accounts(unit.session, limit=1000) if each.parent_id is None]
-    operators = await user_lines(unit, await user_queries.operators(unit.session, limit=MAX_OPERATORS_LISTED))
-    return Accounts(rows, parents, mains, search, paging.number, more, operators)
+    shown = paging.page(found)
+    parents = await repository.account_names(unit.session, [each.parent_id for each in shown.rows if each.parent_id])
+    operators = of_operators.page(
+        await user_queries.operators(unit.session, limit=of_operators.limit, offset=of_operators.offset)
+    )
+    return Accounts(shown, parents, search, operators.of(await user_lines(unit, operators.rows)))
 
 
-async def detail(unit: UnitOfWork, account_id: str, default_qps: float) -> AccountDetail:
-    """One account with its users, apps and packs; `allowed` are the allow-lists of its apps. Raises NotFound.
+async def detail(unit: UnitOfWork, account_id: str, default_qps: float, numbers: Numbers) -> AccountDetail:
+    """One account with its users, apps and packs. Raises NotFound.
 
     While the clock is suspect (`clock_refused`) the page is still shown, so that an operator can act (ADR 0036); packs
     whose state depends on the time are "unknown".
     """
-    account = await queries.account(unit.session, account_id) if len(account_id) == 36 else None
+    session = unit.session
+    account = await queries.account(session, account_id) if len(account_id) == 36 else None
     if account is None:
         raise NotFound
     now = await _checked_now(unit)
-    parent = await queries.account(unit.session, account.parent_id) if account.parent_id else None
-    family = [
-        each for each in await queries.account_with_subaccounts(unit.session, account.id) if each.id != account.id
-    ]
-    rows = await queries.apps(unit.session, [account.id], limit=1000)
-    apps = [(each, await queries.opened_capabilities(unit.session, each.id)) for each in rows]
-    packs = await packs_of(unit.session, account.id)
-    numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
-    owner_ids = [each.id for each in (account, *family)]
-    names = labels(await repository.apps_of(unit.session, owner_ids), account.id)
-    lines = [
-        PackLine(each, _pack_state(each, now), numbers.get(each.order_id or "", ""), names.get(each.app_id or "", ""))
-        for each in packs
-    ]
-    allowed = {each.id: await repository.allowed_of(unit.session, each.id) for each in rows}
-    people = await user_lines(unit, await user_queries.users(unit.session, account.id))
-    last_call = await queries.last_signed_call(unit.session, [account.id, *(each.id for each in family)])
-    return AccountDetail(account, parent, family, people, apps, lines, default_qps, allowed, now is None, last_call)
+    family = Paging.of(numbers.family, PER_PAGE, "family")
+    people = Paging.of(numbers.users, PER_PAGE, "users")
+    users = people.page(await user_queries.users(session, account.id, limit=people.limit, offset=people.offset))
+    return AccountDetail(
+        account=account,
+        parent=await queries.account(session, account.parent_id) if account.parent_id else None,
+        family=family.page(await queries.subaccounts(session, account.id, limit=family.limit, offset=family.offset)),
+        users=users.of(await user_lines(unit, users.rows)),
+        apps=await _app_lines(unit, account.id, numbers.apps),
+        packs=await pack_lines(unit, account.id, await family_of(unit, account), now, numbers.packs),
+        totals=await pack_totals(session, account.id, now) if now else {},
+        counts=Counts(
+            await user_queries.count_users(session, account.id),
+            await queries.count_subaccounts(session, account.id),
+            await count_packs(session, account.id),
+        ),
+        choices=await queries.apps(session, [account.id], limit=MAX_CHOICES),
+        default_qps=default_qps,
+        clock_refused=now is None,
+        last_call=await queries.last_signed_call(session, account.id),
+    )
+
+
+async def _app_lines(unit: UnitOfWork, account_id: str, page: int) -> Page[AppLine]:
+    """A page of the live apps of an account, with one query for each kind of row."""
+    paging = Paging.of(page, APPS_PER_PAGE, "apps")
+    shown = paging.page(await queries.apps(unit.session, [account_id], limit=paging.limit, offset=paging.offset))
+    of_page = [each.id for each in shown.rows]
+    opened = await queries.opened_of(unit.session, of_page)
+    allowed = await queries.allow_lists(unit.session, of_page)
+    return shown.of([AppLine(each, opened.get(each.id, []), allowed.get(each.id, {})) for each in shown.rows])
 
 
 async def _checked_now(unit: UnitOfWork) -> datetime | None:
@@ -140,23 +189,15 @@ async def _checked_now(unit: UnitOfWork) -> datetime | None:
         return None
 
 
-def _pack_state(pack: PackRow, now: datetime | None) -> str:
-    """As `pack_state`; without a time "unknown", unless the state does not depend on it."""
-    if now is not None:
-        return pack_state(pack, now)
-    state = pack_state(pack, pack.starts_at)
-    return "unknown" if state == "valid" else state
-
-
-async def user_lines(unit: UnitOfWork, rows: list[UserRow]) -> list[UserLine]:
+async def user_lines(unit: UnitOfWork, rows: Sequence[UserRow]) -> list[UserLine]:
     """The view models of users."""
     now = await unit.now()
     return [UserLine(each, users.state_of(each, now)) for each in rows]
 
 
 @router.get("")
-async def page(page_request: Operator, q: str = "", page: int = 1) -> Response:
-    return await render_list(page_request, q[:64], page)
+async def page(page_request: Operator, q: str = "", page: int = 1, operators: int = 1) -> Response:
+    return await render_list(page_request, q[:64], page, operators)
 
 
 def separate_duties(page_request: PageRequest) -> bool:
@@ -165,10 +206,16 @@ def separate_duties(page_request: PageRequest) -> bool:
 
 
 async def render_list(
-    page_request: PageRequest, search: str = "", page: int = 1, *, status: int = 200, **more: object
+    page_request: PageRequest,
+    search: str = "",
+    page: int = 1,
+    operators: int = 1,
+    *,
+    status: int = 200,
+    **more: object,
 ) -> Response:
     async with page_request.reading() as unit:
-        model = await view(unit, search, page)
+        model = await view(unit, search, page, operators)
         secrets = await secrets_on(unit, page_request, "/operator/accounts")
     roles = SEPARATE_ROLES if separate_duties(page_request) else OPERATOR_ROLES
     named = {"name": "", "parent": ""} | more
@@ -184,7 +231,7 @@ async def create(page_request: Operator) -> Response:
                 unit,
                 page_request.parts.vault,
                 name,
-                parent_id=parent or None,
+                parent_id=await _parent(unit, parent),
                 default_app=page_request.parts.settings.accounts.default_app,
             )
     except Misuse as problem:
@@ -193,9 +240,21 @@ async def create(page_request: Operator) -> Response:
     return go(page_request, f"/operator/accounts/{account.id}", "account-created")
 
 
+async def _parent(unit: UnitOfWork, typed: str) -> str | None:
+    """The id of the main account with this name or id; None for "". Raises Misuse."""
+    if not typed or ids.is_canonical_uuid(typed):
+        return typed or None
+    found = await queries.account_named(unit.session, typed)
+    if found is None:
+        raise Misuse("account.not_found", account_id=typed)
+    return found.id
+
+
 @router.get("/{account_id}")
-async def detail_page(page_request: Operator, account_id: str) -> Response:
-    return await render_detail(page_request, account_id)
+async def detail_page(
+    page_request: Operator, account_id: str, packs: int = 1, users: int = 1, family: int = 1, apps: int = 1
+) -> Response:
+    return await render_detail(page_request, account_id, numbers=Numbers(packs, users, family, apps))
 
 
 @router.post("/{account_id}/suspend")
@@ -269,10 +328,11 @@ async def render_detail(
     status: int = 200,
     problem: str = "",
     typed: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    numbers: Numbers = Numbers(),
 ) -> Response:
     """`typed`: (app id, capability or "") → the allow-list that was refused."""
     async with page_request.reading() as unit:
-        model = await detail(unit, account_id, page_request.parts.settings.limits.qps)
+        model = await detail(unit, account_id, page_request.parts.settings.limits.qps, numbers)
         secrets = await secrets_on(unit, page_request, f"/operator/accounts/{account_id}")
     sold = [name for name in CAPABILITIES if name not in FREE_CAPABILITIES]
     return render(

@@ -144,15 +144,14 @@ async def _page(
     async with page_request.reading() as unit:
         found = await audit.matching_latest(unit.session, filter_of(**query), paging.limit, paging.offset)
         last = await audit.last_checkpoint(unit.session)
-    rows, more = paging.cut(found)
+    shown = paging.page(found)
     language = page_request.translate.language
     english = language == "en"
     return render(
         page_request,
         "operator_audit.html",
-        rows=[line_of(row, language) for row in rows],
-        more=more,
-        page=paging.number,
+        rows=[line_of(row, language) for row in shown.rows],
+        page=shown,
         query=query,
         kinds=[(name, texts[english]) for name, texts in KINDS.items()],
         results=[(name, texts[english]) for name, texts in RESULTS.items()],

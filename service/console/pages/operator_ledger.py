@@ -15,14 +15,15 @@ from inkgate.service.accounts.models import Account
 from inkgate.service.audit import repository as audit
 from inkgate.service.audit import trail, words
 from inkgate.service.audit.models import EventRow
+from inkgate.service.audit.repository import Filter
 from inkgate.service.console import repository
-from inkgate.service.console.app_labels import labels
 from inkgate.service.console.codes import code_name
 from inkgate.service.console.downloads import csv_stream
 from inkgate.service.console.export_heads import headings
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.operator_audit import day_of
 from inkgate.service.console.render import render
+from inkgate.service.console.scope import app_labels, family_of
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT
 from inkgate.service.db import work
 from inkgate.service.db.work import UnitOfWork
@@ -83,16 +84,14 @@ async def view(
     """The ledger of one account and capability, by default those with most entries. Raises NotFound for an unknown
     account."""
     session = unit.session
-    facts = await ledger_reader.meters(session)
-    mains = await _main_accounts(unit, facts, search)
+    mains = await _main_accounts(unit, search)
     account = await _chosen(unit, mains, account_id, search)
-    verifications = await audit.events(session, action=VERIFY, limit=3)
+    verifications = await audit.matching_latest(session, Filter(actions=(VERIFY,)), limit=3)
     if account is None:
         return Ledger(search, mains, None, capability or DEFAULT, [], [], None, {}, verifications)
-    own = {fact.capability: fact for fact in facts if fact.account_id == account.id}
+    own = {fact.capability: fact for fact in await ledger_reader.meters(session, account.id)}
     capability = capability or max(CAPABILITIES, key=lambda name: own[name].seq if name in own else 0)
     rows = await usage.records(session, account.id, capability=capability, before_seq=before, limit=PER_PAGE + 1)
-    family = [each.id for each in await accounts.account_with_subaccounts(session, account.id)]
     return Ledger(
         search,
         mains,
@@ -101,18 +100,15 @@ async def view(
         [_meter(name, own.get(name)) for name in CAPABILITIES],
         rows[:PER_PAGE],
         rows[PER_PAGE - 1].seq if len(rows) > PER_PAGE else None,
-        labels(await repository.apps_of(session, family), account.id),
+        await app_labels(unit, {each.app_id for each in rows}, await family_of(unit, account)),
         verifications,
     )
 
 
-async def _main_accounts(unit: UnitOfWork, facts: list[MeterFact], search: str) -> list[Account]:
+async def _main_accounts(unit: UnitOfWork, search: str) -> list[Account]:
     """At most MAX_ACCOUNTS main accounts, those with most entries first."""
-    entries: dict[str, int] = {}
-    for fact in facts:
-        entries[fact.account_id] = entries.get(fact.account_id, 0) + fact.seq
-    busy = sorted(entries, key=lambda each: -entries[each])[:MAX_ACCOUNTS]
-    found = await repository.main_accounts(unit.session, search, busy, MAX_ACCOUNTS)
+    entries = await ledger_reader.busiest(unit.session, MAX_ACCOUNTS)
+    found = await repository.main_accounts(unit.session, search, list(entries), MAX_ACCOUNTS)
     return sorted(found, key=lambda each: -entries.get(each.id, 0))
 
 

@@ -14,7 +14,7 @@ from inkgate.service.console import repository
 from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Operator, PageRequest
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.clock import BEIJING
 from inkgate.service.db.work import UnitOfWork
@@ -22,6 +22,7 @@ from inkgate.service.errors import Misuse
 from inkgate.service.orders import balance as balances
 from inkgate.service.orders import repository as orders
 from inkgate.service.orders import vouchers as rules
+from inkgate.service.orders.models import BalanceEntryRow
 
 router = APIRouter(prefix="/operator")
 PER_PAGE = 20
@@ -89,27 +90,27 @@ async def _vouchers(page_request: PageRequest, page: int = 1, problem: str = "")
     async with page_request.reading() as unit:
         now = await unit.now()
         found = await orders.vouchers(unit.session, limit=paging.limit, offset=paging.offset)
-        rows, more = paging.cut(found)
-        names = await repository.account_names(unit.session, [each.account_id for each in rows if each.account_id])
+        shown = paging.page(found)
+        owners = [each.account_id for each in shown.rows if each.account_id]
+        names = await repository.account_names(unit.session, owners)
         products = {each.id: each for each in await orders.products(unit.session, on_sale=False)}
         secrets = await secrets_on(unit, page_request, VOUCHERS)
     return render(
         page_request,
         "operator_vouchers.html",
         422 if problem else 200,
-        rows=[(each, rules.voucher_state(each, now), names.get(each.account_id or "", "")) for each in rows],
+        rows=[(each, rules.voucher_state(each, now), names.get(each.account_id or "", "")) for each in shown.rows],
         products=products,
         kinds=rules.KINDS,
-        page=paging.number,
-        more=more,
+        page=shown,
         secrets=secrets,
         problem=problem,
     )
 
 
 @router.get("/balances")
-async def balance_page(page_request: Operator, account: str = "", page: int = 1) -> Response:
-    return await _balances(page_request, account.strip()[:64], page)
+async def balance_page(page_request: Operator, account: str = "", page: int = 1, entries: int = 1) -> Response:
+    return await _balances(page_request, account.strip()[:64], page, entry_page=entries)
 
 
 @router.post("/balances")
@@ -129,22 +130,29 @@ async def change_balance(page_request: Operator) -> Response:
     return go(page_request, "/operator/balances", "balance-changed")
 
 
-async def _balances(page_request: PageRequest, name: str = "", page: int = 1, problem: str = "") -> Response:
-    """The main accounts whose name contains `name`, with their balances and the latest entries of a single one."""
+async def _entries(unit: UnitOfWork, account: Account, number: int) -> Page[BalanceEntryRow]:
+    """A page of the changes of a balance, latest first."""
+    paging = Paging.of(number, PER_PAGE, "entries")
+    return paging.page(await orders.entries(unit.session, account.id, limit=paging.limit, offset=paging.offset))
+
+
+async def _balances(
+    page_request: PageRequest, name: str = "", page: int = 1, problem: str = "", *, entry_page: int = 1
+) -> Response:
+    """The main accounts whose name contains `name`, with their balances and the entries of a single one."""
     paging = Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
         found = await accounts.main_accounts(unit.session, name, limit=paging.limit, offset=paging.offset)
-        rows, more = paging.cut(found)
-        held = await orders.balances(unit.session, [each.id for each in rows])
-        entries = await orders.entries(unit.session, rows[0].id, limit=PER_PAGE) if len(rows) == 1 else []
+        shown = paging.page(found)
+        held = await orders.balances(unit.session, [each.id for each in shown.rows])
+        entries = await _entries(unit, shown.rows[0], entry_page) if len(shown.rows) == 1 else None
     return render(
         page_request,
         "operator_balances.html",
         422 if problem else 200,
-        rows=[(each, held.get(each.id, 0)) for each in rows],
+        rows=[(each, held.get(each.id, 0)) for each in shown.rows],
         entries=entries,
         name=name,
-        page=paging.number,
-        more=more,
+        page=shown,
         problem=problem,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -14,7 +15,7 @@ from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.purchase import OrderView, order_views
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -43,17 +44,18 @@ class RefundView:
     order: OrderRow
 
 
-async def order_list(unit: UnitOfWork, state: str, paging: Paging) -> tuple[list[OrderView], bool]:
-    """A page of the orders in a state, latest first, and whether another page follows."""
+async def order_list(unit: UnitOfWork, state: str, paging: Paging) -> Page[OrderView]:
+    """A page of the orders in a state, latest first."""
     found = await orders.orders(unit.session, state=state, limit=paging.limit, offset=paging.offset)
-    rows, more = paging.cut(found)
-    return await order_views(unit, rows), more
+    page = paging.page(found)
+    return page.of(await order_views(unit, page.rows))
 
 
-async def refund_list(unit: UnitOfWork, state: str, paging: Paging) -> tuple[list[RefundView], bool]:
-    """A page of the refunds in a state, latest first, and whether another page follows."""
+async def refund_list(unit: UnitOfWork, state: str, paging: Paging) -> Page[RefundView]:
+    """A page of the refunds in a state, latest first."""
     found = await orders.refunds(unit.session, state=state, limit=paging.limit, offset=paging.offset)
-    rows, more = paging.cut(found)
+    page = paging.page(found)
+    rows = page.rows
     packs = await repository.packs_by_id(unit.session, [each.pack_id for each in rows])
     names = await repository.account_names(unit.session, [each.account_id for each in rows])
     of_packs = await orders.orders_by_id(unit.session, [each.order_id for each in packs.values() if each.order_id])
@@ -61,7 +63,7 @@ async def refund_list(unit: UnitOfWork, state: str, paging: Paging) -> tuple[lis
         RefundView(each, packs[each.pack_id], names[each.account_id], of_packs[packs[each.pack_id].order_id or ""])
         for each in rows
     ]
-    return views, more
+    return page.of(views)
 
 
 @router.get("/orders")
@@ -91,7 +93,7 @@ async def _orders(
 async def _list(
     page_request: PageRequest,
     template: str,
-    rows_of: Callable[[UnitOfWork, str, Paging], Awaitable[tuple[Sequence[object], bool]]],
+    rows_of: Callable[[UnitOfWork, str, Paging], Awaitable[Page[Any]]],
     known: tuple[str, ...],
     state: str,
     status: int,
@@ -101,14 +103,13 @@ async def _list(
     """A page of what waits for a decision or had one, by state; an unknown state is taken for pending."""
     state, paging = state if state in known else "pending", Paging.of(page, PER_PAGE)
     async with page_request.reading() as unit:
-        rows, more = await rows_of(unit, state, paging)
+        shown = await rows_of(unit, state, paging)
     return render(
         page_request,
         template,
         status,
-        rows=rows,
-        more=more,
-        page=paging.number,
+        rows=shown.rows,
+        page=shown,
         state=state,
         states_known=known,
         problem=problem,

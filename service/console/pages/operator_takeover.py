@@ -12,10 +12,12 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.lookup import find_app
 from inkgate.service.accounts.models import AppRow
+from inkgate.service.console.app_labels import ID_DIGITS
 from inkgate.service.console.downloads import csv_answer
 from inkgate.service.console.export_heads import headings
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Malformed, NotFound, Operator, PageRequest
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import ids
@@ -23,7 +25,8 @@ from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.takeover import observation_repository as observations
 from inkgate.service.takeover import report as reports
-from inkgate.service.takeover import routes
+from inkgate.service.takeover import routes, routes_repository
+from inkgate.service.takeover.measures import CALLS
 from inkgate.service.takeover.observation_repository import ValuePair
 from inkgate.service.takeover.report import RouteReport
 from inkgate.service.takeover.report_document import CSV_COLUMNS, csv_rows
@@ -35,7 +38,7 @@ from inkgate.service.takeover.verdict import Judgement, judge
 router = APIRouter(prefix="/operator/takeover")
 PERIODS = (7, 30, 90)  # days
 DEFAULT_DAYS = 30
-SHOWN_ROWS = 500  # apps and capabilities on the page; the CSV has all
+PER_PAGE = 50  # apps and capabilities
 SHOWN_VALUES = 200
 OVERRIDES = {"local": Override.LOCAL, "cloud": Override.CLOUD, "none": Override.NONE}
 PATH = "/operator/takeover"
@@ -64,15 +67,24 @@ class TakeoverDetail:
     values: Sequence[ValuePair]
 
 
-async def lines_view(unit: UnitOfWork, days: int, *, enabled: bool) -> tuple[Overview, list[TakeoverLine]]:
-    """The switch, and every app and capability with a route or with mirrored calls in the last days."""
+async def lines_view(
+    unit: UnitOfWork, days: int, number: int = 1, *, enabled: bool
+) -> tuple[Overview, Page[TakeoverLine]]:
+    """The switch, and a page of the apps and capabilities with mirrored calls in the last days, most calls first, then
+    of those with a route only."""
     now = await unit.now()
-    overview = await routes.overview(unit.session, enabled=enabled)
-    found = await reports.report(unit.session, now - timedelta(days=days - 1), now)
+    since = now - timedelta(days=days - 1)
+    period = reports.selection(since, now, None, None)
+    keys = [key for key in await observations.busiest(unit.session, period, CALLS) if key[1] in CAPABILITIES]
+    mirrored = set(keys)
+    keys += [key for key in await routes_repository.keys(unit.session, routes.MAX_ROUTES) if key not in mirrored]
+    shown = Paging.of(number, PER_PAGE).page_of_all(keys)
+    apps = sorted({app_id for app_id, _ in shown.rows})
+    overview = await routes.overview(unit.session, enabled=enabled, app_ids=apps)
+    found = await reports.report(unit.session, since, now, app_ids=apps) if apps else []
     by_key = {(each.app_id, each.capability.name): each for each in found}
     routed = {(each.app_id, each.capability): each for each in overview.routes}
-    keys = [*by_key, *(key for key in routed if key not in by_key)]
-    return overview, [_line(key, routed.get(key), by_key.get(key)) for key in keys[:SHOWN_ROWS]]
+    return overview, shown.of([_line(key, routed.get(key), by_key.get(key)) for key in shown.rows])
 
 
 async def detail_view(
@@ -84,7 +96,7 @@ async def detail_view(
         raise NotFound
     now = await unit.now()
     since = now - timedelta(days=days - 1)
-    overview = await routes.overview(unit.session, enabled=enabled)
+    overview = await routes.overview(unit.session, enabled=enabled, app_ids=[app_id])
     route = next((each for each in overview.routes if (each.app_id, each.capability) == (app_id, capability)), None)
     found = await reports.report(unit.session, since, now, app_id=app_id, capability=capability)
     wanted = reports.selection(since, now, app_id, capability)
@@ -98,12 +110,14 @@ async def detail_view(
 def _line(key: tuple[str, str], route: RouteLine | None, report: RouteReport | None) -> TakeoverLine:
     known = route or report
     name, owner = (known.app_name, known.account_name) if known else ("", "")
-    return TakeoverLine(key[0], name or key[0][:8], owner, key[1], route, report, judge(report) if report else None)
+    return TakeoverLine(
+        key[0], name or key[0][-ID_DIGITS:], owner, key[1], route, report, judge(report) if report else None
+    )
 
 
 @router.get("")
-async def takeover_page(page_request: Operator, days: str = "") -> Response:
-    return await _lines_page(page_request, _days(days))
+async def takeover_page(page_request: Operator, days: str = "", page: int = 1) -> Response:
+    return await _lines_page(page_request, _days(days), number=page)
 
 
 @router.get("/report.csv")
@@ -175,16 +189,18 @@ async def detail_page(
     )
 
 
-async def _lines_page(page_request: PageRequest, days: int, status: int = 200, problem: str = "") -> Response:
+async def _lines_page(
+    page_request: PageRequest, days: int, status: int = 200, problem: str = "", number: int = 1
+) -> Response:
     async with page_request.reading() as unit:
         enabled = page_request.parts.settings.takeover.enabled
-        overview, lines = await lines_view(unit, days, enabled=enabled)
+        overview, lines = await lines_view(unit, days, number, enabled=enabled)
     return render(
         page_request,
         "operator_takeover.html",
         status,
         overview=overview,
-        lines=lines,
+        page=lines,
         days=days,
         periods=PERIODS,
         modes=tuple(Mode),

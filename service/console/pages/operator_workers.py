@@ -11,10 +11,12 @@ from starlette.responses import Response
 
 from inkgate.service.broker.worker_registry import READY, WorkerRegistry, WorkerRegistryState
 from inkgate.service.console.page_request import Operator, PageRequest
+from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render
 from inkgate.service.errors import BrokerUnavailable
 
 router = APIRouter()
+PER_PAGE = 50
 QUEUE_AGE_WARNING_SECONDS = 10.0  # age of the oldest waiting image from which the screen warns
 
 
@@ -55,13 +57,15 @@ def moment(seconds: float) -> datetime:
 
 
 @router.get("/operator/workers")
-async def workers_page(page_request: Operator) -> Response:
+async def workers_page(page_request: Operator, page: int = 1) -> Response:
     if page_request.parts.settings.console.wall_key is not None:
         await page_request.record_look("secret.view", "wall key")  # in the link to the status screen
+    model = await workers_view(page_request.parts.fleet)
     return render(
         page_request,
         "operator_workers.html",
-        model=await workers_view(page_request.parts.fleet),
+        model=model,
+        page=Paging.of(page, PER_PAGE).page_of_all(model.state.workers if model.state else ()),
         moment=moment,
         wall=_wall_link(page_request),
     )

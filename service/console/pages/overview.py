@@ -18,12 +18,12 @@ from inkgate.service.console.indicators import Bar, Change
 from inkgate.service.console.menu import first_page
 from inkgate.service.console.page_request import Forbidden, SignedInRequest
 from inkgate.service.console.render import go, render, title
-from inkgate.service.console.scope import PERIODS, Period, VisibleAccounts, scope_of, span_of
+from inkgate.service.console.scope import PERIODS, Period, VisibleAccounts, app_names, scope_of, span_of
 from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
+from inkgate.service.metering.pack_totals import pack_totals
 from inkgate.service.metering.packs import FREE_CAPABILITIES
-from inkgate.service.metering.service import pack_state, packs_of
 from inkgate.service.permissions import Permission
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.repository import UsageTotals, total
@@ -31,6 +31,7 @@ from inkgate.service.usage.repository import UsageTotals, total
 router = APIRouter()
 SOON = timedelta(days=30)
 NETWORKS_SHOWN = 10
+NAMED_APPS = 50  # of which the ranking shows a few; the others are summed up without their names
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ async def view(
         unit.session, part, [span.step, "code", "capability"], only=("calls", "refused", "failed_images")
     )
     by_app = await usage.totals(unit.session, part, ["app"], only=("calls", "images"))
+    busiest = sorted(by_app, key=lambda row: -row.images)[:NAMED_APPS]
+    app_named = await app_names(unit, [row.key[0] for row in busiest], scope.family)
     timed = steps
     if app_id or capability:
         narrowed = scope.usage_scope(span, app_id=app_id, capability=capability)
@@ -115,7 +118,7 @@ async def view(
             whole=True,
         ),
         ranking=_ranking(((named(row.key[1]), row) for row in steps), translate),
-        apps=_ranking(((scope.name(row.key[0]), row) for row in by_app), translate),
+        apps=indicators.bars([(app_named(row.key[0]), row.images) for row in by_app if row.calls], translate("其他")),
         errors=indicators.bars(_errors(by_code, translate).items(), translate("其他")),
         response=charts.over_time(
             span, _called(timed), lambda row: row.mean_ms, name=named, other_label=translate("其他"), unit="ms"
@@ -195,18 +198,17 @@ def networks(callers: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 async def _balances(unit: UnitOfWork, scope: VisibleAccounts, now: datetime) -> list[Balance]:
-    packs = await packs_of(unit.session, scope.main_id)
+    totals = await pack_totals(unit.session, scope.main_id, now)
     found = []
     for name in CAPABILITIES:
         if name in FREE_CAPABILITIES:
             continue
-        states = [(each, pack_state(each, now)) for each in packs if each.capability == name]
-        valid = [each for each, state in states if state == "valid"]
-        counted = valid or [each for each, state in states if state == "exhausted"]
-        ends = min((each.ends_at for each in valid), default=None)
-        left = sum(each.total - each.used for each in valid)
+        valid, exhausted = totals.get((name, "valid")), totals.get((name, "exhausted"))
+        counted = valid or exhausted
+        ends = valid.ends_at if valid else None
+        left = valid.total - valid.used if valid else 0
         soon = ends is not None and ends - now < SOON
-        found.append(Balance(name, left, sum(each.total for each in counted), ends, soon))
+        found.append(Balance(name, left, counted.total if counted else 0, ends, soon))
     return found
 
 
@@ -219,7 +221,7 @@ async def page(page_request: SignedInRequest, days: str = "7", capability: str =
             raise Forbidden
         return go(page_request, first, done if done.replace("-", "").isalpha() else "")
     async with page_request.reading() as unit:
-        scope = await scope_of(unit, page_request.account)
+        scope = await scope_of(unit, page_request.account, app)
         model = await view(unit, scope, page_request.translate, days, capability, app)
         steps = await first_steps(unit, page_request.account, scope)
     return render(

@@ -62,9 +62,10 @@ async def _of_customer(unit: UnitOfWork, page_request: PageRequest, text: str) -
     scope = await scope_of(unit, page_request.account)
     if page_request.may(Permission.APPS_SEE):
         apps = await accounts.apps(unit.session, scope.account_ids, search=text, limit=MAX_FOUND)
-        own = page_request.account.id
-        owners = {each.id: scope.account_names[each.account_id] if each.account_id != own else "" for each in apps}
-        groups.append((_("应用"), [Target(f"/apps/{each.id}", "box", each.name, owners[each.id]) for each in apps]))
+        others = {each.account_id for each in apps} - {page_request.account.id}
+        owners = await repository.account_names(unit.session, sorted(others))
+        found = [Target(f"/apps/{each.id}", "box", each.name, owners.get(each.account_id, "")) for each in apps]
+        groups.append((_("应用"), found))
     if page_request.may(Permission.PURCHASES_SEE):
         numbers = await repository.orders_matching(unit.session, text, scope.account_ids, MAX_FOUND)
         groups.append((_("订单"), [Target(f"/orders/{number}", "list", number) for number, _account in numbers]))

@@ -19,7 +19,7 @@ from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import go, render
-from inkgate.service.console.scope import scope_of
+from inkgate.service.console.scope import MAX_CHOICES, app_labels, scope_of, visible_app
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db.work import UnitOfWork
 from inkgate.service.errors import Misuse
@@ -93,7 +93,8 @@ async def order_views(unit: UnitOfWork, found: Sequence[OrderRow]) -> list[Order
     """The view models of orders, with one query for each kind of row."""
     now = await unit.now()
     names = await repository.account_names(unit.session, list({each.account_id for each in found}))
-    apps = await repository.apps_by_id(unit.session, list({each.app_id for each in found if each.app_id}))
+    ordered = await repository.named_apps(unit.session, list({each.app_id for each in found if each.app_id}))
+    apps = {each.app_id: each for each in ordered}
     lines = await orders.lines_of(unit.session, [each.id for each in found])
     return [
         OrderView(
@@ -160,7 +161,8 @@ async def _confirm(page_request: PageRequest, capability: str, problem: str = ""
     async with page_request.reading() as unit:
         model = await cart(unit, capability, _given(page_request))
         scope = await scope_of(unit, account)
-        apps = await accounts.apps(unit.session, scope.account_ids)
+        apps = await accounts.apps(unit.session, scope.account_ids, limit=MAX_CHOICES)
+        labels = await app_labels(unit, [each.id for each in apps], scope.family)
     if not model.lines:
         nothing = page_request.translate("请至少选择一个资源包。")
         return render(page_request, "buy.html", 422, model=model, most=ordering.MAX_QUANTITY, problem=nothing)
@@ -170,7 +172,7 @@ async def _confirm(page_request: PageRequest, capability: str, problem: str = ""
         422 if problem else 200,
         model=model,
         apps=apps,
-        scope=scope,
+        labels=labels,
         problem=problem,
     )
 
@@ -186,8 +188,8 @@ async def order(page_request: Customer, capability: str) -> Response:
         async with page_request.begin() as unit:
             scope = await scope_of(unit, account)
             app_id = page_request.text("app")
-            if app_id and app_id not in scope.names:
-                raise NotFound
+            if app_id:
+                await visible_app(unit, scope, app_id)
             chosen = await cart(unit, capability, given)
             placed = await payments.place_unpaid(
                 unit,
@@ -211,11 +213,9 @@ async def page(page_request: Customer, page: int = 1, state: str = "") -> Respon
         found = await orders.orders(
             unit.session, scope.account_ids, state=state, limit=paging.limit, offset=paging.offset
         )
-        rows, more = paging.cut(found)
-        models = await order_views(unit, rows)
-    return render(
-        page_request, "orders.html", rows=models, page=paging.number, more=more, state=state, states_known=STATES
-    )
+        shown = paging.page(found)
+        models = await order_views(unit, shown.rows)
+    return render(page_request, "orders.html", rows=models, page=shown, state=state, states_known=STATES)
 
 
 @router.get("/orders/{number}")

@@ -17,7 +17,6 @@ from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.codes import Code, codes, search
 from inkgate.service.console.gateway_client import CallerKeys
 from inkgate.service.console.page_request import NotFound, PageRequest, signed_in_with_own_password
-from inkgate.service.console.pages.keys import view as keys_view
 from inkgate.service.console.render import render
 from inkgate.service.contract.capabilities import CAPABILITIES, Capability
 from inkgate.service.contract.openapi import document
@@ -88,7 +87,8 @@ async def key_names(unit: UnitOfWork, page_request: PageRequest, capability: str
     ak, appkey = "<AccessKey>", "<AppKey>"
     account = page_request.account
     if account is not None and page_request.may(Permission.KEYS_SEE):
-        ak = next((row.ak for row, state in await keys_view(unit, account.id) if state == "live"), ak)
+        key = await accounts.newest_live_key(unit.session, account.id)
+        ak = key.ak if key else ak
     if account is not None and page_request.may(Permission.APPS_SEE):
         apps = await accounts.apps(unit.session, [account.id])
         opened = await repository.opened_by(unit.session, [each.id for each in apps])

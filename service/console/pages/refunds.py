@@ -13,7 +13,7 @@ from starlette.responses import Response
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Customer, Forbidden, NotFound, PageRequest
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.render import go, render, title
 from inkgate.service.console.repository import PackFilter
 from inkgate.service.console.scope import VisibleAccounts, scope_of
@@ -71,12 +71,18 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Refunds:
-    """A page of bought packs and one of requests; `more` and `more_history`: whether another page follows."""
+    """A page of bought packs and one of requests, each request with its pack."""
 
-    candidates: list[Candidate]
-    more: bool
-    history: list[tuple[RefundRow, PackRow]]
-    more_history: bool
+    page: Page[Candidate]
+    records: Page[tuple[RefundRow, PackRow]]
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        return self.page.rows
+
+    @property
+    def history(self) -> list[tuple[RefundRow, PackRow]]:
+        return self.records.rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +96,15 @@ class Result:
 async def view(unit: UnitOfWork, scope: VisibleAccounts, search: Search) -> Refunds:
     """Bought packs, latest order first, and the earlier requests."""
     now = await unit.checked_now()
-    paging, records = Paging.of(search.page, PER_PAGE), Paging.of(search.records, PER_PAGE)
+    paging, records = Paging.of(search.page, PER_PAGE), Paging.of(search.records, PER_PAGE, "records")
     wanted = _filter(search, now)
     found = await repository.bought_packs(unit.session, scope.main_id, wanted, limit=paging.limit, offset=paging.offset)
-    packs, more = paging.cut(found)
+    page = paging.page(found)
+    packs = page.rows
     numbers = await repository.order_numbers(unit.session, [each.order_id for each in packs if each.order_id])
     pending = await orders.pending_refunds(unit.session, [each.id for each in packs])
-    past, more_history = records.cut(
-        await orders.refunds(unit.session, scope.main_id, limit=records.limit, offset=records.offset)
-    )
-    known = await repository.packs_by_id(unit.session, [each.pack_id for each in past])
+    past = records.page(await orders.refunds(unit.session, scope.main_id, limit=records.limit, offset=records.offset))
+    known = await repository.packs_by_id(unit.session, [each.pack_id for each in past.rows])
     candidates = [
         Candidate(
             each,
@@ -111,7 +116,7 @@ async def view(unit: UnitOfWork, scope: VisibleAccounts, search: Search) -> Refu
         )
         for each in packs
     ]
-    return Refunds(candidates, more, [(each, known[each.pack_id]) for each in past], more_history)
+    return Refunds(page.of(candidates), past.of([(each, known[each.pack_id]) for each in past.rows]))
 
 
 def _filter(search: Search, now: datetime) -> PackFilter:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from inkgate.service.console import repository
 from inkgate.service.console.browsers import browser_name
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest, SignedInRequest
-from inkgate.service.console.paging import Paging
+from inkgate.service.console.paging import Page, Paging
 from inkgate.service.console.parts import lifetime
 from inkgate.service.console.render import go, render
 from inkgate.service.users import administration, shown_secrets
@@ -25,10 +25,8 @@ PER_PAGE = 50
 class Sessions:
     """A page of sessions. `accounts` maps the id of an account to its name."""
 
-    rows: list[SessionLine]
+    page: Page[SessionLine]
     accounts: dict[str, str]
-    page: int
-    more: bool
 
 
 async def view(page_request: PageRequest, user_id: str | None, page: int) -> Sessions:
@@ -46,9 +44,10 @@ async def view(page_request: PageRequest, user_id: str | None, page: int) -> Ses
             limit=paging.limit,
             offset=paging.offset,
         )
-        rows, more = paging.cut(found)
-        accounts = await repository.account_names(unit.session, [each.account_id for each in rows if each.account_id])
-    return Sessions(rows, accounts, paging.number, more)
+        shown = paging.page(found)
+        named = [each.account_id for each in shown.rows if each.account_id]
+        accounts = await repository.account_names(unit.session, named)
+    return Sessions(shown, accounts)
 
 
 @router.get("/sessions")

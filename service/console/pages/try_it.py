@@ -21,10 +21,9 @@ from inkgate.service.console import app_choice, gateway_client, repository
 from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
 from inkgate.service.console.page_request import Customer, Malformed, NotFound, PageRequest
-from inkgate.service.console.pages.keys import view as keys_view
 from inkgate.service.console.pages.reference import endpoint
 from inkgate.service.console.render import render, title
-from inkgate.service.console.scope import VisibleAccounts, scope_of, visible_app
+from inkgate.service.console.scope import MAX_CHOICES, VisibleAccounts, app_labels, scope_of, visible_app
 from inkgate.service.console.try_calls import call_once
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
 from inkgate.service.contract.images import ImageFault, check_image, image_dimensions, media_type
@@ -37,7 +36,6 @@ from inkgate.service.users import forms
 
 router = APIRouter()
 MAX_IMAGE_BYTES = 2 * 1024 * 1024  # manual 7.4
-MAX_APPS = 200  # of the list to choose from
 TOKEN_BYTES = 32
 TOKEN_LENGTH = 43  # of the base64 text of a token
 CALL_OVERHEAD_SECONDS = 10.0  # beyond the deadline of the gateway
@@ -48,9 +46,10 @@ WITHOUT_UNITS = (51001, 51002, 51003)
 @dataclass(frozen=True, slots=True)
 class TryForm:
     """The form: apps with their capabilities, those that have opened the capability first, the app that is chosen, and
-    the access key to sign with (None: there is none)."""
+    the access key to sign with (None: there is none). `labels` maps the id of an app to the text that names it."""
 
     apps: list[AppRow]
+    labels: dict[str, str]
     opened: dict[str, list[str]]
     chosen: AppRow | None
     key: AccessKeyRow | None
@@ -90,11 +89,12 @@ async def view(
     unit: UnitOfWork, scope: VisibleAccounts, account_id: str, capability: str, last_app: str = ""
 ) -> TryForm:
     """The apps and the access key of the caller; `last_app` is the app that the user chose last."""
-    apps = await accounts.apps(unit.session, scope.account_ids, limit=MAX_APPS)
+    apps = await accounts.apps(unit.session, scope.account_ids, limit=MAX_CHOICES)
     opened = await repository.opened_by(unit.session, [each.id for each in apps])
     apps.sort(key=lambda each: capability not in opened.get(each.id, ()))
-    live = [row for row, state in await keys_view(unit, account_id) if state == "live"]
-    return TryForm(apps, opened, app_choice.preferred(apps, opened, capability, last_app), live[0] if live else None)
+    key = await accounts.newest_live_key(unit.session, account_id)
+    labels = await app_labels(unit, [each.id for each in apps], scope.family)
+    return TryForm(apps, labels, opened, app_choice.preferred(apps, opened, capability, last_app), key)
 
 
 def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh") -> ResultView:
@@ -137,7 +137,6 @@ async def page(page_request: Customer, capability: str = DEFAULT) -> Response:
         page_request,
         "try.html",
         model=model,
-        scope=scope,
         name=name,
         capabilities=CAPABILITIES,
         known=CAPABILITIES[name],
@@ -299,9 +298,9 @@ async def _caller(page_request: PageRequest, capability: Capability) -> tuple[Ap
         scope = await scope_of(unit, page_request.account)
         app = await visible_app(unit, scope, page_request.text("app"))
         opened = await repository.opened_by(unit.session, [app.id])
-        live = [row for row, state in await keys_view(unit, page_request.account.id) if state == "live"]
+        key = await accounts.newest_live_key(unit.session, page_request.account.id)
     is_open = capability.name in opened.get(app.id, ())
-    if not live:
+    if key is None:
         return app, is_open, None
-    secret = page_request.parts.vault.open(live[0].sealed_secret, key_context(live[0].ak))
-    return app, is_open, CallerKeys(live[0].ak, secret, app.appkey)
+    secret = page_request.parts.vault.open(key.sealed_secret, key_context(key.ak))
+    return app, is_open, CallerKeys(key.ak, secret, app.appkey)

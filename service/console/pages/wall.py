@@ -31,6 +31,7 @@ MAX_KEY_CHARACTERS = 1024
 WALL_DAYS = 365  # the people who restart a screen do not know the key
 HOURS = 24  # of the time line
 MAX_HOSTS = 24  # in the fleet
+MAX_SLOTS = 100  # drawn for each host
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ async def wall_page(page_request: AnyRequest) -> Response:
         return render(page_request, "wall_key.html")
     async with page_request.reading() as unit:
         model = await status_screen_view(unit, page_request.parts.fleet)
-    return render(page_request, "wall.html", model=model, kind_names=kind_names(page_request))
+    return render(page_request, "wall.html", model=model, kind_names=kind_names(page_request), most_slots=MAX_SLOTS)
 
 
 @router.post("/wall")
