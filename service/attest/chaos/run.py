@@ -47,7 +47,7 @@ async def run(
     traffic.Unreadable, OSError where processes cannot be listed, and what `accounts` raises."""
     async with _running(instance):
         await traffic.prepare()
-        kills = await _under_fire(instance, traffic, plan.seconds)
+        kills = await _kill_in_turn(instance, traffic, plan.seconds)
     observed = Observed(traffic.calls, kills, await accounts(traffic), traffic.now())
     excused: set[str] = set()
     for kill in kills:
@@ -87,7 +87,7 @@ async def _running(instance: Instance) -> AsyncIterator[None]:
         await asyncio.to_thread(instance.stop)
 
 
-async def _under_fire(instance: Instance, traffic: Traffic, seconds: float) -> list[Kill]:
+async def _kill_in_turn(instance: Instance, traffic: Traffic, seconds: float) -> list[Kill]:
     """Traffic for so many seconds, and until there was one kill of each kind; then every call is waited for."""
     kills: list[Kill] = []
     begun = traffic.now()
