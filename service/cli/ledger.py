@@ -115,7 +115,9 @@ def maintain(
     print(f"drift {found.drift} units")
     if found.backlog:
         print(f"{found.backlog:,} lines are left for later rounds")
-    if found.drift:
+    if found.broken:
+        print(f"{found.broken:,} ledger entries are missing or changed")
+    if found.drift or found.broken:
         sys.exit(1)
 
 

@@ -178,7 +178,7 @@ def _console_parts(settings: Settings, database: OpenDatabase, broker: Broker) -
 
 
 def _report(metrics: Metrics, state: ReconciliationState) -> None:
-    metrics.drift(state.drift, state.checked_at.timestamp(), state.backlog)
+    metrics.drift(state.drift, state.checked_at.timestamp(), state.backlog, state.broken)
 
 
 async def _check_live_worker(broker: Broker) -> None:

@@ -8,7 +8,7 @@ put between two others later.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import Any
@@ -65,18 +65,28 @@ class ChainVerifier:
     meter: MeterFact
     whole: bool = True
     _hash: bytes = GENESIS
-    _seq: int = 0  # of the last chained entry
+    _seq: int | None = 0  # of the last chained entry; None: retention may have deleted it
     _read: int = 0  # of the last entry
-    _findings: list[Finding] = field(default_factory=list)
+    _missing: int = 0  # entries between two that were read
+
+    def resume(self, read: int, seq: int | None, stored: bytes) -> None:
+        """Continue after entry `read`; `seq` and `stored` are of the last chained entry, `seq` None when unknown."""
+        self._read, self._seq, self._hash = read, seq, stored
+
+    def chained_to(self, end: int) -> int | None:
+        """The last chained entry, if the entry `end` is the last one that was read; otherwise None."""
+        return self._seq if self._read == end else None
 
     def line(self, row: Mapping[str, Any]) -> Iterator[Finding]:
         """The findings at the next entry."""
         seq, stored = row["seq"], row.get("chain")
-        missing = seq != self._read + 1  # the sequence check says whether it should be there
+        if seq != self._read + 1:  # the sequence check says whether what is missing should be there
+            self._missing += max(0, seq - self._read - 1)
+            self._seq = None
         self._read = seq
         if stored is None:
             return
-        if not missing and entry_hash(self._hash, self._seq, row, instant(row["settled_at"])).hex() != stored:
+        if self._seq is not None and entry_hash(self._hash, self._seq, row, instant(row["settled_at"])).hex() != stored:
             where = f"call {row['call_id']} line {row['line']}"
             yield Finding(
                 "chain", where, f"entry {seq} is not what its hash covers, or does not follow entry {self._seq}"
@@ -86,6 +96,9 @@ class ChainVerifier:
     def finish(self) -> Iterator[Finding]:
         """The findings at the end: the meter's row names the last chained entry."""
         meter = self.meter
+        last = meter.seq - self._read  # entries missing at the end: retention goes by the time of calls, not by `seq`
+        if self._seq is None or (last > 0 and last + self._missing <= meter.archived_lines):
+            return
         recorded = (meter.chain_seq or 0, meter.chain or GENESIS.hex())
         if self.whole and self._read and recorded != (self._seq, self._hash.hex()):
             where = f"meter {meter.account_id} {meter.capability}"

@@ -77,6 +77,8 @@ class Housekeeper(Rounds):
         self._report(found)
         if found.drift:
             log.error("packs and lines of the ledger disagree about %d units; run: inkgate ledger verify", found.drift)
+        if found.broken:
+            log.error("%d ledger entries are missing or changed; run: inkgate ledger verify", found.broken)
         return found
 
     async def _bounds(self, again: timedelta) -> RoundLimits:

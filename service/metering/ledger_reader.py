@@ -86,12 +86,17 @@ async def lines(
     while True:
         page = (await session.execute(query.where(RecordRow.seq > last).limit(PAGE))).all()
         for row in page:
-            line = dict(zip(LINE_COLUMNS, row, strict=True))
-            line["chain"] = _hex(line["chain"])
-            yield line
+            yield to_line(row)
         if len(page) < PAGE:
             return
         last = page[-1][LINE_COLUMNS.index("seq")]
+
+
+def to_line(row: Sequence[Any]) -> dict[str, Any]:
+    """An entry from the values of LINE_COLUMNS, as the verifiers take it."""
+    line = dict(zip(LINE_COLUMNS, row, strict=True))
+    line["chain"] = _hex(line["chain"])
+    return line
 
 
 def _lines_of(meter: MeterFact, since: datetime | None, until: datetime | None) -> Select[Any]:

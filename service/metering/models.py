@@ -102,6 +102,9 @@ class CheckRow(Base):
 
     Written by housekeeping only (`reconciliation.py`). `kind` is INCREMENTAL or FULL_RECHECK. `drift` in units is the
     result at the end of the pass, at `finished_at`.
+
+    The other columns are those of FULL_RECHECK (`chain_recheck.py`): `broken` counts the entries found so far that are
+    missing or not as they were settled; at entry `chain_to` the last chained entry was `chain_seq`.
     """
 
     __tablename__ = "ledger_check"
@@ -114,6 +117,9 @@ class CheckRow(Base):
     drift: Mapped[int] = mapped_column(BigInteger)
     read_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    broken: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    chain_seq: Mapped[int | None] = mapped_column(BigInteger)
+    chain_to: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class CheckPackRow(Base):
@@ -136,6 +142,7 @@ class CheckedRow(Base):
     drift: Mapped[int] = mapped_column(BigInteger)
     backlog: Mapped[int] = mapped_column(BigInteger)
     checked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    broken: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class AnchorRow(Base):

@@ -1,9 +1,9 @@
 """Incremental reconciliation: compares packs with ledger entries and reads each entry once.
 
 There are two passes. INCREMENTAL sums the entries written since the last round and compares the sums with the packs at
-the end of every round. FULL_RECHECK reads all entries again within a number of days, a part in each round: only it
-detects that an entry read before was changed or deleted since. `inkgate ledger verify` also detects overlaps and a
-wrong order of packs, but reads the whole ledger.
+the end of every round. FULL_RECHECK reads all entries again within a number of days, a part in each round, and
+verifies their chain (`chain_recheck.py`): only it detects that an entry read before was changed or deleted since.
+`inkgate ledger verify` also detects overlaps and a wrong order of packs, but reads the whole ledger.
 
 One gateway works at a time: each step holds an advisory lock on Postgres; a gateway that does not get it gives up until
 its next round. On SQLite a step holds the write lock. In both cases a step starts from the stored sums, so no entry is
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from inkgate.service.db import clock as clocks
@@ -26,15 +26,15 @@ from inkgate.service.db import ids, locks, upsert
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.db.engine import consistent, reading_connection
 from inkgate.service.db.locks import Lock
+from inkgate.service.metering import chain_recheck, drift
+from inkgate.service.metering.drift import FULL_RECHECK, INCREMENTAL, Key
 from inkgate.service.metering.models import CheckedRow, CheckPackRow, CheckRow, MeterRow, PackRow
 from inkgate.service.usage.models import RecordRow
 
-INCREMENTAL, FULL_RECHECK = 0, 1
 MAX_METERS_PER_ROUND = 50_000  # bounds the memory of a round
 RECENT_DAYS = timedelta(days=2)
 """Calls are rarely older than this when they are settled: new entries are first looked up in these partitions."""
 
-Key = tuple[str, str]  # main account, capability
 Sum = tuple[str | None, int, int]  # pack, units, lines
 
 log = logging.getLogger(__name__)
@@ -54,12 +54,13 @@ class RoundLimits:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationState:
-    """The state of the whole ledger: `drift` in units, `backlog` of entries not read yet, and when it was last read
-    completely."""
+    """The state of the whole ledger: `drift` in units, `backlog` of entries not read yet, when it was last read
+    completely, and the number of entries that the recheck found missing or changed (`broken`)."""
 
     drift: int
     backlog: int
     checked_at: datetime
+    broken: int = 0
 
 
 class _LockHeld(Exception):
@@ -95,7 +96,8 @@ async def reconcile(
     except _LockHeld:
         log.info("another gateway compares packs and lines")
     async with reading_connection(engine) as connection:
-        known = (await connection.execute(select(CheckedRow.drift, CheckedRow.backlog, CheckedRow.checked_at))).first()
+        columns = (CheckedRow.drift, CheckedRow.backlog, CheckedRow.checked_at, CheckedRow.broken)
+        known = (await connection.execute(select(*columns))).first()
         return ReconciliationState(*known) if known else ReconciliationState(0, 0, await clocks.now(connection, clock))
 
 
@@ -115,13 +117,13 @@ async def block_reconciliation(connection: AsyncConnection) -> None:
 async def add_archived(connection: AsyncConnection, key: Key, old: tuple[Any, ...]) -> None:
     """Add entries that retention is about to delete (`old`: its conditions) to the sums of passes that have not read
     them. Call it in the transaction that deletes them, after `block_reconciliation`."""
-    for kind, seq in (await connection.execute(select(CheckRow.kind, CheckRow.seq).where(*_row(key)))).all():
+    for kind, seq in (await connection.execute(select(CheckRow.kind, CheckRow.seq).where(*drift.row(key)))).all():
         await _add(connection, key, kind, await _sums(connection, key, (*old, RecordRow.seq > seq)))
 
 
 async def _reconcile_new(round_: _Round) -> bool:
     """Read new entries. Returns whether every meter was read completely."""
-    checked = and_(*_joined(INCREMENTAL))
+    checked = and_(*drift.joined(INCREMENTAL))
     query = (
         select(MeterRow.account_id, MeterRow.capability)
         .outerjoin(CheckRow, checked)
@@ -142,17 +144,19 @@ async def _recheck_old(round_: _Round, after: timedelta) -> None:
         now = await clocks.now(connection, round_.clock)
     due = or_(CheckRow.kind.is_(None), CheckRow.finished_at.is_(None), CheckRow.finished_at < now - after)
     query = (
-        select(MeterRow.account_id, MeterRow.capability).outerjoin(CheckRow, and_(*_joined(FULL_RECHECK))).where(due)
+        select(MeterRow.account_id, MeterRow.capability)
+        .outerjoin(CheckRow, and_(*drift.joined(FULL_RECHECK)))
+        .where(due)
     )
     # Meters in progress first, so that they are finished.
     query = query.order_by(CheckRow.finished_at.is_not(None), CheckRow.read_at.nulls_last(), MeterRow.account_id)
-    left = round_.bounds.recheck_lines
+    left, step = round_.bounds.recheck_lines, min(round_.bounds.step, chain_recheck.MAX_ENTRIES)
     for key in await _keys(round_.engine, query.limit(max(0, round_.bounds.recheck_meters))):
         await _restart_finished(round_.engine, key, now - after)
         done = False
         while not done and left > 0 and not round_.is_exhausted:
             before = round_.lines
-            done = await _step(round_, key, FULL_RECHECK, min(round_.bounds.step, left))
+            done = await _step(round_, key, FULL_RECHECK, min(step, left))
             left -= round_.lines - before
 
 
@@ -172,10 +176,12 @@ async def _step(round_: _Round, key: Key, kind: int, lines: int) -> bool:
         last_seq = min(first_seq + lines, end)
         if last_seq > first_seq:
             await _read(connection, key, kind, (first_seq, last_seq), read_at)
+        if kind == FULL_RECHECK:
+            await chain_recheck.verify_span(connection, key, (first_seq, last_seq))
         values: dict[str, Any] = {"seq": last_seq, "read_at": now}
         if last_seq == end:
-            values |= {"drift": await _drift_of(connection, key, kind), "finished_at": now}
-        await connection.execute(update(CheckRow).where(*_row(key, kind)).values(values))
+            values |= {"drift": await drift.drift_of(connection, key, kind), "finished_at": now}
+        await connection.execute(update(CheckRow).where(*drift.row(key, kind)).values(values))
         if last_seq == end:
             await _log_drift(connection, key, kind)
     round_.lines += last_seq - first_seq
@@ -194,7 +200,7 @@ async def _start_reading(
     connection: AsyncConnection, key: Key, kind: int, now: datetime
 ) -> tuple[int, datetime | None]:
     """Sequence number of the last entry counted, and when that was. A new pass starts from the archived sums."""
-    row = (await connection.execute(select(CheckRow.seq, CheckRow.read_at).where(*_row(key, kind)))).one_or_none()
+    row = (await connection.execute(select(CheckRow.seq, CheckRow.read_at).where(*drift.row(key, kind)))).one_or_none()
     if row is not None:
         return row[0], row[1]
     ours = (PackRow.account_id == key[0], PackRow.capability == key[1])
@@ -239,30 +245,18 @@ async def _add(connection: AsyncConnection, key: Key, kind: int, sums: list[Sum]
         add_units = upsert.insert_or_add(connection.dialect.name, CheckPackRow, ("pack_id", "kind"), ("units",))
         await connection.execute(add_units, packs)
     count = sum(count for _, _, count in sums)
-    await connection.execute(update(CheckRow).where(*_row(key, kind)).values(lines=CheckRow.lines + count))
-
-
-async def _drift_of(connection: AsyncConnection, key: Key, kind: int) -> int:
-    """Drift in units between the packs of a meter and a completed pass."""
-    query = _drift_query(kind).where(PackRow.account_id == key[0], PackRow.capability == key[1])
-    return int(await connection.scalar(query) or 0)
-
-
-def _drift_query(kind: int) -> Select[Any]:
-    sums = and_(CheckPackRow.pack_id == PackRow.id, CheckPackRow.kind == kind)
-    gap = func.abs(PackRow.used - func.coalesce(CheckPackRow.units, 0))
-    return select(func.sum(gap)).select_from(PackRow).outerjoin(CheckPackRow, sums)
+    await connection.execute(update(CheckRow).where(*drift.row(key, kind)).values(lines=CheckRow.lines + count))
 
 
 async def _log_drift(connection: AsyncConnection, key: Key, kind: int) -> None:
-    query = select(CheckRow.seq, CheckRow.lines, CheckRow.drift).where(*_row(key, kind))
-    seq, lines, drift = (await connection.execute(query)).one()
-    if drift or lines != seq:
+    query = select(CheckRow.seq, CheckRow.lines, CheckRow.drift).where(*drift.row(key, kind))
+    seq, lines, units = (await connection.execute(query)).one()
+    if units or lines != seq:
         log.error(
             "packs and lines of account %s, %s, disagree about %d units, and of %d lines %d are there; "
             "run: inkgate ledger verify",
             *key,
-            drift,
+            units,
             seq,
             lines,
         )
@@ -272,51 +266,17 @@ async def _restart_finished(engine: AsyncEngine, key: Key, before: datetime) -> 
     """Restart the recheck of a meter, unless it is in progress."""
     async with engine.begin() as connection:
         await _acquire_lock(connection)
-        await connection.execute(delete(CheckRow).where(*_row(key, FULL_RECHECK), CheckRow.finished_at < before))
+        await connection.execute(delete(CheckRow).where(*drift.row(key, FULL_RECHECK), CheckRow.finished_at < before))
 
 
 async def _finish_round(round_: _Round, whole: bool) -> ReconciliationState:
     async with consistent(round_.engine).begin() as connection:
         await _acquire_lock(connection)
         now = await clocks.now(connection, round_.clock)
-        found, backlog = await _total_drift(connection), await _backlog(connection)
-        changed = ("drift", "backlog", "checked_at") if whole else ("drift", "backlog")
-        row = {"id": 1, "drift": found, "backlog": backlog, "checked_at": now}
+        found, backlog = await drift.total_drift(connection), await drift.backlog(connection)
+        broken = await drift.total_broken(connection)
+        changed = ("drift", "backlog", "broken", *(("checked_at",) if whole else ()))
+        row = {"id": 1, "drift": found, "backlog": backlog, "checked_at": now, "broken": broken}
         await connection.execute(upsert.insert_or_replace(connection.dialect.name, CheckedRow, ("id",), changed), row)
         checked_at: datetime = (await connection.execute(select(CheckedRow.checked_at))).scalar_one()
-    return ReconciliationState(found, backlog, checked_at)
-
-
-async def _total_drift(connection: AsyncConnection) -> int:
-    """Drift of all meters in units. Meters read completely are compared with their packs now; for meters with newer
-    entries the result of their last step counts. The drift of the recheck is returned if it is larger."""
-    meter = and_(MeterRow.account_id == PackRow.account_id, MeterRow.capability == PackRow.capability)
-    at_rest = (
-        _drift_query(INCREMENTAL)
-        .join(MeterRow, meter)
-        .join(CheckRow, and_(*_joined(INCREMENTAL)))
-        .where(CheckRow.seq == MeterRow.seq)
-    )
-    moving = (
-        select(func.sum(CheckRow.drift)).join(MeterRow, and_(*_joined(INCREMENTAL))).where(CheckRow.seq < MeterRow.seq)
-    )
-    unmetered = select(func.sum(PackRow.used)).where(~exists().where(meter))
-    again = select(func.sum(CheckRow.drift)).where(CheckRow.kind == FULL_RECHECK)
-    new = sum([int(await connection.scalar(query) or 0) for query in (at_rest, moving, unmetered)])
-    return max(new, int(await connection.scalar(again) or 0))
-
-
-async def _backlog(connection: AsyncConnection) -> int:
-    read = func.coalesce(CheckRow.seq, MeterRow.archived_lines)
-    query = select(func.sum(MeterRow.seq - read)).select_from(MeterRow).outerjoin(CheckRow, and_(*_joined(INCREMENTAL)))
-    return max(0, int(await connection.scalar(query) or 0))
-
-
-def _joined(kind: int) -> tuple[Any, ...]:
-    same = (CheckRow.account_id == MeterRow.account_id, CheckRow.capability == MeterRow.capability)
-    return (*same, CheckRow.kind == kind)
-
-
-def _row(key: Key, kind: int | None = None) -> tuple[Any, ...]:
-    same = (CheckRow.account_id == key[0], CheckRow.capability == key[1])
-    return same if kind is None else (*same, CheckRow.kind == kind)
+    return ReconciliationState(found, backlog, checked_at, broken)

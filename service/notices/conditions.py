@@ -66,9 +66,7 @@ async def find(
         conditions = [*_low(balances, bounds, held), *await _expiring(session, now, bounds)]
         conditions += await _waiting(session, now - timedelta(minutes=settings.waiting_minutes))
         conditions += await _of_heads(session)
-        drift = await repository.ledger_drift(session)
-        if drift:
-            conditions.append(Condition("ledger_failed", Kind.LEDGER_FAILED, None, {"units": drift}))
+        conditions += await _of_ledger(session)
         accounts = sorted({each.account_id for each in conditions if each.account_id})
         names = await repository.account_names(session, accounts)
     kinds = {Kind.LOW_BALANCE, Kind.PACK_EXPIRING, Kind.ORDER_WAITING, Kind.REFUND_WAITING, Kind.LEDGER_FAILED}
@@ -80,6 +78,17 @@ async def find(
             kinds.add(kind)
             conditions += found
     return Found(tuple(conditions), frozenset(kinds), now)
+
+
+async def _of_ledger(session: AsyncSession) -> list[Condition]:
+    """What the last reconciliation found. Broken entries are a condition of their own, announced beside drift."""
+    units, entries = await repository.ledger_faults(session)
+    found = []
+    if units:
+        found.append(Condition("ledger_failed", Kind.LEDGER_FAILED, None, {"units": units}))
+    if entries:
+        found.append(Condition("ledger_failed:entries", Kind.LEDGER_FAILED, None, {"entries": entries}))
+    return found
 
 
 async def _of_heads(session: AsyncSession) -> list[Condition]:

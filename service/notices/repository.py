@@ -93,10 +93,11 @@ async def waiting_refunds(session: AsyncSession, until: datetime) -> list[tuple[
     return [(row[0], row[1]) for row in await session.execute(query)]
 
 
-async def ledger_drift(session: AsyncSession) -> int | None:
-    """Units about which packs and entries disagreed at the last reconciliation; None before the first."""
-    found: int | None = await session.scalar(select(CheckedRow.drift))
-    return found
+async def ledger_faults(session: AsyncSession) -> tuple[int, int]:
+    """Units about which packs and entries disagreed at the last reconciliation, and the number of entries found missing
+    or changed; zeros before the first."""
+    found = (await session.execute(select(CheckedRow.drift, CheckedRow.broken))).first()
+    return (0, 0) if found is None else (int(found[0]), int(found[1]))
 
 
 async def account_names(session: AsyncSession, account_ids: Sequence[str]) -> dict[str, str]:

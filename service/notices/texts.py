@@ -25,7 +25,7 @@ _TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.REFUND_WAITING: ("退订待审批：{account}", "Refund waiting: {account}"),
     Kind.WORKERS_DOWN: ("没有可用的识别进程", "No worker is alive"),
     Kind.CERTIFICATE_ENDING: ("证书即将到期：{name}", "Certificate ends soon: {name}"),
-    Kind.LEDGER_FAILED: ("账本核对不符", "Ledger and packs disagree"),
+    Kind.LEDGER_FAILED: ("账本核对不符", "Reconciliation of the ledger failed"),
     Kind.HEADS_FAILED: ("账本与审计所记的链尾不符", "Ledger and the ends in the audit trail disagree"),
     Kind.HEADS_WAITING: ("账本链尾未及时记入审计", "Ends of the ledger are recorded late"),
     Kind.AUDIT_FAILED: ("操作审计校验失败", "Verification of the audit trail failed"),
@@ -58,8 +58,8 @@ _LINES: Mapping[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("The certificate of {name} is valid until {ends_at}.", "After that clients cannot connect over TLS."),
     ),
     Kind.LEDGER_FAILED: (
-        ("资源包与账本相差 {units} 次。请运行：inkgate ledger verify",),
-        ("Packs and ledger entries differ by {units} units. Run: inkgate ledger verify",),
+        ("{problem}请运行：inkgate ledger verify",),
+        ("{problem} Run: inkgate ledger verify",),
     ),
     Kind.HEADS_FAILED: (
         ("{problem}", "请运行：inkgate ledger verify"),
@@ -106,10 +106,20 @@ def render(kind: Kind, params: Mapping[str, Any], language: str, began_at: datet
         values["amount"] = money.yuan(int(params["fen"]))
     if kind is Kind.LOW_BALANCE:
         values["forecast"] = _forecast(params, chinese)
+    if kind is Kind.LEDGER_FAILED:
+        values["problem"] = _ledger_problem(params, chinese)
     title = _TITLES[kind][0 if chinese else 1].format_map(values)
     lines = [line.format_map(values) for line in _LINES[kind][0 if chinese else 1]]
     since = ("开始时间：{at}（北京时间）" if chinese else "Since {at} (Beijing time)").format(at=_time(began_at))
     return NoticeText(plain(title)[:MAX_TITLE], tuple(plain(line)[:MAX_LINE] for line in (*lines, since) if line))
+
+
+def _ledger_problem(params: Mapping[str, Any], chinese: bool) -> str:
+    if "entries" in params:
+        said = "{entries} 条账本记录缺失或被改动。" if chinese else "{entries} ledger entries are missing or changed."
+    else:
+        said = "资源包与账本相差 {units} 次。" if chinese else "Packs and ledger entries differ by {units} units."
+    return said.format_map(params)
 
 
 def plain(text: str) -> str:

@@ -16,6 +16,9 @@ class LedgerMetrics(MetricRegistry):
         )
         self._settle_faults = self._counter("settle_failures_total", "Settling transactions that failed.", ("reason",))
         self._drift = self._gauge("metering_drift_units", "Units by which packs and records disagree; 0 is right.")
+        self._broken = self._gauge(
+            "metering_broken_entries", "Old ledger entries found missing or changed when read again; 0 is right."
+        )
         self._checked = self._gauge("metering_checked_timestamp_seconds", "When packs and records were last compared.")
         self._backlog = self._gauge("metering_unread_lines", "Ledger lines that were not compared with packs yet.")
         pack = ("account", "capability")
@@ -36,10 +39,11 @@ class LedgerMetrics(MetricRegistry):
         """Count a settling transaction that did not commit: "timeout", "connection", "conflict", "pack", "clock"."""
         self._settle_faults.labels(self._reason(reason)).inc()
 
-    def drift(self, units: int, checked_at: float, backlog: int = 0) -> None:
+    def drift(self, units: int, checked_at: float, backlog: int = 0, broken: int = 0) -> None:
         """Set the result of the reconciliation: the sum of |pack.used - recorded|, the time of the last complete
-        comparison (Unix seconds), and the number of lines not compared yet."""
+        comparison (Unix seconds), the number of lines not compared yet, and of entries found missing or changed."""
         self._drift.set(units)
+        self._broken.set(broken)
         self._checked.set(checked_at)
         self._backlog.set(backlog)
 
