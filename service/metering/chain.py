@@ -80,8 +80,8 @@ class ChainVerifier:
     def line(self, row: Mapping[str, Any]) -> Iterator[Finding]:
         """The findings at the next entry."""
         seq, stored = row["seq"], row.get("chain")
-        if seq != self._read + 1:  # the sequence check says whether what is missing should be there
-            self._missing += max(0, seq - self._read - 1)
+        if seq > self._read + 1:  # the sequence check says whether what is missing should be there
+            self._missing += seq - self._read - 1
             self._seq = None
         self._read = seq
         if stored is None:
