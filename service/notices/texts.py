@@ -107,19 +107,19 @@ def render(kind: Kind, params: Mapping[str, Any], language: str, began_at: datet
     if kind is Kind.LOW_BALANCE:
         values["forecast"] = _forecast(params, chinese)
     if kind is Kind.LEDGER_FAILED:
-        values["problem"] = _ledger_problem(params, chinese)
+        values["problem"] = _ledger_problem(values, chinese)
     title = _TITLES[kind][0 if chinese else 1].format_map(values)
     lines = [line.format_map(values) for line in _LINES[kind][0 if chinese else 1]]
     since = ("开始时间：{at}（北京时间）" if chinese else "Since {at} (Beijing time)").format(at=_time(began_at))
     return NoticeText(plain(title)[:MAX_TITLE], tuple(plain(line)[:MAX_LINE] for line in (*lines, since) if line))
 
 
-def _ledger_problem(params: Mapping[str, Any], chinese: bool) -> str:
-    if "entries" in params:
+def _ledger_problem(values: Mapping[str, str], chinese: bool) -> str:
+    if "entries" in values:
         said = "{entries} 条账本记录缺失或被改动。" if chinese else "{entries} ledger entries are missing or changed."
     else:
         said = "资源包与账本相差 {units} 次。" if chinese else "Packs and ledger entries differ by {units} units."
-    return said.format_map(params)
+    return said.format_map(values)
 
 
 def plain(text: str) -> str:

@@ -6,17 +6,22 @@ from __future__ import annotations
 import io
 import json
 import struct
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gmssl import sm3
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from inkgate.service.db import work
 from inkgate.service.metering import housekeeping, ledger_reader
+from inkgate.service.metering.chain import extend
+from inkgate.service.metering.models import MeterRow
 from inkgate.service.metering.verify import Finding
-from tests.ledger_data import CustomerData
+from inkgate.service.usage.models import RecordRow
+from tests.integration.metering.test_ledger_reader import old_id
+from tests.ledger_data import START, CustomerData
 
 COLUMNS = [
     *("seq", "call_id", "line", "settled_at", "account_id", "app_id", "capability", "pack_id", "first_unit", "units"),
@@ -129,6 +134,30 @@ async def test_the_end_of_the_chain_is_in_the_meter(customer: CustomerData) -> N
         last = await connection.scalar(text("SELECT max(seq) FROM usage_record"))
         await connection.execute(text(f"UPDATE usage_record SET chain = NULL WHERE seq = {last}"))
     assert [each.kind for each in await findings(customer)] == ["chain"]
+
+
+@pytest.mark.parametrize("archived", [(3,), (3, 4), (6,), (5, 6)])
+async def test_retention_goes_by_the_time_of_calls(customer: CustomerData, archived: tuple[int, ...]) -> None:
+    """A call that began before midnight may be settled after others of the next day, also as the last one, and before
+    entries of a release without the chain."""
+    await customer.grant(100)
+    ledger = customer.ledger()
+    for seq in range(1, 7):
+        age = 30 if seq in archived else 5
+        await ledger.settle(customer.call(2, call_id=old_id(START.date() - timedelta(days=age))))
+    await ledger.close()
+    async with customer.engine.begin() as connection:  # entry 4 is of the release before, so that 5 follows 3
+        rows = (await connection.execute(select(RecordRow).order_by(RecordRow.seq))).mappings().all()
+        new = [dict(each) for each in rows if each["seq"] != 4]
+        extend(None, None, new)
+        for each in new:
+            same = (RecordRow.call_id == each["call_id"], RecordRow.line == each["line"])
+            await connection.execute(update(RecordRow).where(*same).values(chain=each["chain"]))
+        await connection.execute(update(RecordRow).where(RecordRow.seq == 4).values(chain=None))
+        await connection.execute(update(MeterRow).where(MeterRow.seq == 6).values(chain=new[-1]["chain"]))
+    assert await findings(customer) == []
+    assert await housekeeping.apply_retention(customer.engine, START.date() - timedelta(days=15)) == len(archived)
+    assert await findings(customer) == []
 
 
 async def test_retention_leaves_a_chain_that_holds(customer: CustomerData) -> None:

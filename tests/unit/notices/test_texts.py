@@ -52,6 +52,17 @@ def test_every_kind_has_a_text(kind: Kind, language: str) -> None:
     assert chinese == (language == "zh")
 
 
+def test_a_failed_reconciliation_says_what_was_found() -> None:
+    assert render(Kind.LEDGER_FAILED, {"units": 1200}, "en", AT).lines[0] == (
+        "Packs and ledger entries differ by 1,200 units. Run: inkgate ledger verify"
+    )
+    broken = [render(Kind.LEDGER_FAILED, {"entries": 1200}, language, AT).lines[0] for language in ("zh", "en")]
+    assert broken == [
+        "1,200 条账本记录缺失或被改动。请运行：inkgate ledger verify",
+        "1,200 ledger entries are missing or changed. Run: inkgate ledger verify",
+    ]
+
+
 def test_amounts_and_times_are_local() -> None:
     order = render(Kind.ORDER_WAITING, PARAMS, "zh", AT)
     assert order.lines[0] == "订单 20260301160000000001，金额 ¥1,350.00，2026-03-01 16:00 提交，等待审批。"
