@@ -19,7 +19,7 @@ from inkgate.service.metering.models import CheckRow, MeterRow
 from inkgate.service.metering.verify import Finding, MeterFact
 from inkgate.service.usage.models import RecordRow
 
-MAX_ENTRIES = 5_000  # per step: they are in memory at once, and on SQLite settlements wait meanwhile
+MAX_ENTRIES = 2_000  # per step: they are in memory at once, and on SQLite settlements wait meanwhile
 
 log = logging.getLogger(__name__)
 
