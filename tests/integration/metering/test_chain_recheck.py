@@ -6,20 +6,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from inkgate.service.db import work
+from inkgate.service.composition import gateway
+from inkgate.service.db import engine as databases
+from inkgate.service.db import migrate, work
 from inkgate.service.metering import chain_recheck, housekeeping, ledger_reader, reconciliation
 from inkgate.service.metering.models import CheckRow, MeterRow
 from inkgate.service.metering.reconciliation import FULL_RECHECK, ReconciliationState, RoundLimits
 from inkgate.service.notices import conditions
 from inkgate.service.notices.kinds import Kind
-from inkgate.service.settings import Ledger, Notices
+from inkgate.service.settings import Database, Ledger, Notices
+from inkgate.service.telemetry.metrics import Metrics
 from tests.integration.metering.test_ledger_reader import old_id
 from tests.ledger_data import START, CustomerData
 
@@ -190,6 +196,34 @@ async def test_a_step_has_a_bounded_number_of_entries(customer: CustomerData, mo
     bounds = RoundLimits(recheck_lines=1000, recheck_meters=10)
     assert (await reconciliation.reconcile(customer.engine, bounds, DAYS, customer.clock)).broken == 0
     assert spans == [(0, 3), (3, 6), (6, 7)]
+
+
+async def test_maintain_says_it_and_fails(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path}/ink.db"
+    await migrate.upgrade_async(url)
+    engine = databases.create(Database(url=url))
+    try:
+        customer = await CustomerData.build(engine)
+        await settled(customer)
+        await change(customer, "UPDATE usage_record SET app_id = :other WHERE seq = 3")
+    finally:
+        await databases.close(engine)
+    done = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "inkgate.service.cli", "ledger", "maintain"),
+        cwd=tmp_path,
+        env={**os.environ, "INKGATE_DATABASE__URL": url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, _errors = await done.communicate()
+    assert (done.returncode, out.decode()) == (1, "drift 0 units\n1 ledger entries are missing or changed\n")
+
+
+def test_every_gateway_exports_the_count() -> None:
+    metrics = Metrics("gateway", "1")
+    for broken in (0, 2, 0):
+        gateway._report(metrics, ReconciliationState(0, 0, START, broken))
+        assert f"inkgate_metering_broken_entries {float(broken)}" in metrics.render()[0].decode()
 
 
 async def settle_as_older_release(customer: CustomerData, call_id: str) -> None:
