@@ -39,12 +39,13 @@ def key_of(session: str, token: str, path: str, fields: Iterable[tuple[str, str]
     return hashlib.sha256(named.encode()).hexdigest()
 
 
-async def claim(database: Database, key: str, session: str, wait: float = WAIT_SECONDS) -> str | None:
+async def claim(database: Database, key: str, session: str, wait: float | None = None) -> str | None:
     """Claim a form. None: it is the caller's to process. Else the location that answered the same form before.
 
-    Raises Unanswered when there is no answer within `wait` seconds.
+    Raises Unanswered when there is no answer within `wait` seconds, WAIT_SECONDS by default.
     """
-    pause, give_up = FIRST_PAUSE_SECONDS, asyncio.get_running_loop().time() + wait
+    seconds = WAIT_SECONDS if wait is None else wait
+    pause, give_up = FIRST_PAUSE_SECONDS, asyncio.get_running_loop().time() + seconds
     while True:
         async with database.reading() as unit:
             use = await repository.form_use(unit.session, key)
