@@ -103,7 +103,7 @@ async def family_of(unit: UnitOfWork, account: Account) -> Family:
 async def app_labels(unit: UnitOfWork, app_ids: Iterable[str], family: Family) -> dict[str, str]:
     """App id → the text that names it, for those of these apps, deleted ones too, that are of the family.
 
-    The text tells the app from the others here and from the live apps of the family. The number of statements grows
+    The text is different from that of the others here and of the live apps of the family. The number of statements grows
     with the apps that are asked for only.
     """
     apps = await repository.named_apps(unit.session, sorted(set(app_ids)), family.account_ids)
