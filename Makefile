@@ -126,6 +126,9 @@ console-shots: $(VENV)/.console ## The same tests, which write the images of doc
 	  tests/console/test_walk_takeover.py tests/console/test_walk_notices.py tests/console/test_walk_looks.py \
 	  -k 'not every and not english and not left_out'
 
+console-looks: $(VENV)/.console ## Contact sheets of every page in each language, colour scheme and width, into build/console-looks
+	@$(BIN)/python -m tests.console.contact_sheets $(LOOKS_OPTIONS)
+
 lint: $(VENV)/.test ## Formatting, lint rules, types, import rules, words, licence notices
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -172,13 +175,12 @@ tls-test: $(VENV)/.test ## Everything over TLS to Debian's Postgres and Redis, b
 failover-test: $(VENV)/.test ## Postgres and Redis fail over to a replica under traffic: every call answered, charged once
 	@$(BIN)/python -m pytest -m ops tests/operations/test_failover.py
 
-images: ## Build the images of gateway and worker (PYTHON_IMAGE=python@sha256:… names the base, for a release by digest)
+images: ## Build the images of gateway and worker (PYTHON_IMAGE=python@sha256:… for a release; PLATFORMS=linux/amd64,linux/arm64)
 	@[[ "$(PYTHON_IMAGE)" == *@sha256:* ]] || echo "note: no digest names the base image; make bundle refuses such images" >&2
-	@for target in gateway worker; do \
-	  docker build --network host --file deploy/docker/Dockerfile --target $$target $(if $(PYTHON_IMAGE),--build-arg PYTHON=$(PYTHON_IMAGE)) \
-	    --tag inkgate/$$target:$(VERSION) . || exit; \
-	  docker image inspect --format "inkgate/$$target:$(VERSION) {{.Size}} bytes" inkgate/$$target:$(VERSION); \
-	done
+	@PYTHON_IMAGE='$(PYTHON_IMAGE)' deploy/docker/build.sh $(VERSION) '$(PLATFORMS)'
+
+images-push: ## Push the images of PLATFORMS=linux/amd64,linux/arm64 to REGISTRY=host:5000, one name for all platforms
+	@deploy/docker/push.sh $(VERSION) '$(PLATFORMS)' '$(REGISTRY)'
 
 bundle: docs ## A release for closed networks in BUNDLE=inkgate-release, from the built images (BUNDLE_KEY=private.pem signs)
 	@$(BIN)/python deploy/airgap/airgap.py bundle $(or $(BUNDLE),inkgate-release) --images --site site \
@@ -187,8 +189,8 @@ bundle: docs ## A release for closed networks in BUNDLE=inkgate-release, from th
 compose-test: $(VENV)/.chart ## The compose deployment in real containers: calls, console, kills, upgrade, restore (root, Docker)
 	@tests/compose/with_engine.sh $(MAKE) --no-print-directory compose-test-engine
 
-arm-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; half an hour, not in CI)
-	@tests/operations/arm64.sh $(or $(ARM_ROOT),/var/tmp/inkgate-arm64)
+arm-test: $(VENV)/.test ## On emulated ARM64: install by hash, read the samples, unit tests (root, qemu; an hour or more, not in CI; STEPS="samples tests")
+	@tests/operations/arm64.sh $(or $(ARM_ROOT),/var/tmp/inkgate-arm64) $(STEPS)
 
 compose-test-engine: # an engine runs, on a machine without a registry
 	@$(MAKE) --no-print-directory images PYTHON_IMAGE=$$($(BIN)/python -m tests.compose.base_images python)
@@ -256,5 +258,5 @@ clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: help install demo unit test test-parallel test-others test-serial test-long coverage coverage-all test-paddle chaos chaos-long \
-  bench-metering bench-gateway exact-units console-test console-shots lint conformance takeover-test takeover-test-parallel takeover-test-serial \
-  chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long hostile-clients audit notices sbom lock clean
+  bench-metering bench-gateway exact-units console-test console-shots console-looks lint conformance takeover-test takeover-test-parallel takeover-test-serial \
+  chart chart-tools chart-files chart-live tls-test failover-test arm-test airgap-test images images-push bundle compose-test compose-test-engine walk reference docs fuzz fuzz-long hostile-clients audit notices sbom lock clean

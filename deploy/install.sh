@@ -32,6 +32,12 @@ case $part in
 esac
 [ ! -e "$target" ] || { echo "install.sh: $target exists; remove it or name another folder" >&2; exit 2; }
 
+case $(uname -m) in x86_64) platform=linux/amd64 ;; aarch64) platform=linux/arm64 ;; *) platform=linux/$(uname -m) ;; esac
+if [ -n "$wheels" ] && [ -f "$source/PLATFORM" ] && [ "$(cat "$source/PLATFORM")" != "$platform" ]; then
+  echo "install.sh: this release is for $(cat "$source/PLATFORM"), and the machine is $platform; make one on such a machine" >&2
+  exit 2
+fi
+
 python=${PYTHON:-python3}
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
   { echo "install.sh: $python is older than 3.11; name another with PYTHON=/path/to/python3" >&2; exit 2; }

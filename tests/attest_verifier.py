@@ -9,6 +9,7 @@ import re
 import struct
 import zipfile
 import zlib
+from typing import Any
 
 from tests import audit_verifier
 
@@ -71,4 +72,26 @@ def broken_proof(members: dict[str, bytes], public_key: str) -> str | None:
     root = (len(heads), audit_verifier.root_of_heads(heads, in_order=True))
     if signed < recorded["sequence"] or (recorded["detail"]["meters"], recorded["detail"]["root"]) != root:
         return "ledger-heads.jsonl"
-    return "ledger.json" if json.loads(members["ledger.json"])["root"] != root[1] else None
+    if json.loads(members["ledger.json"])["root"] != root[1]:
+        return "ledger.json"
+    states = {part["name"]: part["state"] for part in json.loads(members["summary.json"])["parts"]}
+    if "chaos.json" in members:
+        return broken_chaos(json.loads(members["chaos.json"]), states["chaos"])
+    return "chaos.json" if states.get("chaos") == "passed" else None
+
+
+def broken_chaos(found: dict[str, Any], state: str) -> str | None:
+    """`chaos.json` when its calls are not those of a part with this state."""
+    kept = [each["kept"] for each in found["promises"]]
+    if (state == "passed") != (bool(kept) and all(kept)):
+        return "chaos.json"
+    if state != "passed":
+        return None
+    sound = bool(found["calls"]) and bool(found["kills"])
+    for call in found["calls"]:
+        payments, answers = len(call["charged"]), call["answers"]
+        lost_with_the_process = not found["answers_outlive_the_gateway"] and "error" in call["results"]
+        sound = sound and answers >= 1 and "wrong" not in call["results"]
+        sound = sound and (payments <= max(1, answers) or lost_with_the_process)
+        sound = sound and (call["charged"][-1] if payments else 0) == call["price"]
+    return None if sound else "chaos.json"

@@ -11,10 +11,14 @@ from pathlib import Path
 _ARCHIVE = ("", "/usr/share/debootstrap/scripts/sid")
 
 
-def debian(root: Path, suite: str, packages: Sequence[str]) -> Path:
-    """A minimal Debian with `packages` in the new folder `root`. Raises AssertionError when it cannot be made."""
+def debian(root: Path, suite: str, packages: Sequence[str], architecture: str = "") -> Path:
+    """A minimal Debian with `packages` in the new folder `root`, for another `architecture` (arm64) with its emulation.
+
+    Raises AssertionError when it cannot be made.
+    """
     assert shutil.which("debootstrap"), "debootstrap is missing; on Debian: apt-get install debootstrap"
-    command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, str(root), *_ARCHIVE]
+    options = ["--variant=minbase", *([f"--arch={architecture}"] if architecture else [])]
+    command = ["debootstrap", *options, f"--include={','.join(packages)}", suite, str(root), *_ARCHIVE]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return root

@@ -34,6 +34,8 @@ def compliance_page(generated_note: str, table: Table) -> str:
         parts += [
             f"## {standard.title.zh}\n",
             f"{standard.title.en}\n",
+            f"{standard.compared.zh}\n",
+            f"{standard.compared.en}\n",
             table(head, [_row(each) for each in standard.clauses]),
         ]
     parts += ["## 已知限制 · Known limits\n", *(f"- {each.zh} / {each.en}" for each in found.limits), ""]

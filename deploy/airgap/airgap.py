@@ -18,6 +18,7 @@ import argparse
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -31,10 +32,11 @@ ROOT = HERE.parent.parent
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"  # over SUMS, by openssl dgst -sha256
 ARCHIVE = "images.tar.gz"
-CONTENTS = "IMAGES.json"  # id, digests and base of each image in ARCHIVE
+CONTENTS = "IMAGES.json"  # id, digests, platform and base of each image in ARCHIVE
+PLATFORM = "PLATFORM"  # of wheels and images: linux/amd64 or linux/arm64; install.sh compares it with its machine
 BASE_LABEL = "org.opencontainers.image.base.name"  # set by the Dockerfile
 ALLOW_UNPINNED = "ALLOW_UNPINNED_BASE"
-
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # of the kernel, and of container images
 
 DEPLOYMENT = (
     "compose.yaml",
@@ -85,6 +87,7 @@ def bundle(folder: Path, chosen: list[str], wheels: bool, site: Path | None, key
         raise Refused(f"no private key at {key}")
     if chosen:
         _require_pinned_bases(chosen)
+    built_for = _platform(chosen, wheels)
     for part in ("chart", "deploy/airgap"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     if wheels:
@@ -105,12 +108,13 @@ def bundle(folder: Path, chosen: list[str], wheels: bool, site: Path | None, key
         _copy(site, folder / "site")
     if chosen:
         _save_images(folder / "images", chosen)
+    (folder / PLATFORM).write_text(f"{built_for}\n")
     (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for name, digest in _digests(folder).items()))
     if key is not None:
         _run(["openssl", "dgst", "-sha256", "-sign", str(key), "-out", str(folder / SIGNATURE), str(folder / SUMS)])
     sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
     print(
-        f"{folder}: {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB, "
+        f"{folder}: for {built_for}, {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB, "
         f"{f'{len(chosen)} images' if chosen else 'without images'}, {'signed' if key else 'not signed'}"
     )
 
@@ -202,6 +206,24 @@ def _require_pinned_bases(chosen: list[str]) -> None:
                 )
 
 
+def _platform(chosen: list[str], wheels: bool) -> str:
+    """The one platform of the images and of the wheels, which are for this machine. Raises Refused when they differ."""
+    here = f"linux/{ARCHITECTURES.get(platform.machine(), platform.machine())}"
+    found = {image: _platform_of(_inspect(image)) for image in chosen}
+    several = set(found.values()) | ({here} if wheels or not chosen else set())
+    if len(several) > 1:
+        listed = ", ".join(f"{image} {each}" for image, each in found.items())
+        raise Refused(
+            f"a bundle is for one platform, and these are for {' and '.join(sorted(several))}: {listed}"
+            f"{f'; the wheels are for {here}, --no-wheels leaves them out' if wheels else ''}"
+        )
+    return several.pop()
+
+
+def _platform_of(image: dict[str, Any]) -> str:
+    return f"{image['Os']}/{image['Architecture']}"
+
+
 def _save_images(folder: Path, chosen: list[str]) -> None:
     """All images in one archive, so that a layer they share is in it once. Raises Refused."""
     folder.mkdir()
@@ -210,6 +232,7 @@ def _save_images(folder: Path, chosen: list[str]) -> None:
         image: {
             "id": each["Id"],
             "digests": each["RepoDigests"],
+            "platform": _platform_of(each),
             "base": (each["Config"]["Labels"] or {}).get(BASE_LABEL, ""),
         }
         for image, each in found.items()
@@ -276,7 +299,7 @@ def _chosen(given: argparse.Namespace) -> list[str]:
     for image in chosen:
         if not given.local and not image.startswith("inkgate/"):
             print(f"image {image} …")
-            _docker("pull", image)
+            _docker("pull", *(["--platform", given.platform] if given.platform else []), image)
     return chosen
 
 
@@ -287,6 +310,7 @@ def main() -> None:
     making = commands.add_parser("bundle", help="fill an empty folder")
     making.add_argument("folder", type=Path)
     making.add_argument("--images", action="store_true", help="pull and save the images, too")
+    making.add_argument("--platform", help="of the images to pull: linux/amd64 or linux/arm64 [default: this engine's]")
     making.add_argument("--local", action="store_true", help="take every image as this engine has it, pull none")
     making.add_argument(
         "--without", action="append", default=[], metavar="IMAGE", help="leave an image out; repeatable"

@@ -1,4 +1,4 @@
-"""The drawings of the page as inline SVG: bars of accuracy, and what signs what. Pure.
+"""The drawings of the page as inline SVG: bars of accuracy, what signs what, and calls of a chaos run. Pure.
 
 Texts are escaped; colours come from the classes of the page's style.
 """
@@ -10,6 +10,8 @@ from html import escape
 
 BAR_WIDTH, ROW_HEIGHT, LABEL_WIDTH = 420, 34, 150  # pixels
 BOX_WIDTH, BOX_HEIGHT, GAP = 190, 62, 44  # pixels
+TIME_WIDTH, TIME_HEIGHT, TIME_TOP = 1000, 220, 62  # pixels; the names of kills stand above
+TIME_LABELS = 4  # lines of names, so that neighbours do not cover each other
 LETTERS = 16  # of a hash that are drawn
 
 
@@ -49,6 +51,33 @@ def chain(boxes: Sequence[tuple[str, str, str]], label: str) -> str:
                 f'<path class="arrow" d="M{begin} {y} H{end} M{end - 7} {y - 5} L{end} {y} L{end - 7} {y + 5}"/>'
             )
     return "".join([*parts, "</svg>"])
+
+
+def time_line(
+    calls: Sequence[tuple[float, float, bool]], kills: Sequence[tuple[float, float, str]], seconds: float, label: str
+) -> str:
+    """Calls as lines from their first attempt to their answer, below each other in the order of their beginning; kills
+    as bands until the recovery, with their names above. Times are seconds of the run."""
+    height, last = TIME_TOP + TIME_HEIGHT + 24, max(seconds, 1.0)
+    scale = TIME_WIDTH / last
+    parts = [
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {TIME_WIDTH + 20} {height}" class="time">',
+    ]
+    for number, (begin, end, name) in enumerate(kills):
+        x, y = 10 + begin * scale, 14 + number % TIME_LABELS * 15
+        parts.append(
+            f'<rect class="kill" x="{x:.1f}" y="{TIME_TOP}" width="{max(2.0, (end - begin) * scale):.1f}" '
+            f'height="{TIME_HEIGHT}"/><text x="{x:.1f}" y="{y}">{escape(name)}</text>'
+        )
+    for number, (begin, end, answered) in enumerate(sorted(calls)):
+        level = TIME_TOP + 4 + number * (TIME_HEIGHT - 8) / max(1, len(calls) - 1)
+        parts.append(
+            f'<path class="{"call" if answered else "lost"}" d="M{10 + begin * scale:.1f} {level:.1f} '
+            f'H{10 + max(end * scale, begin * scale + 1):.1f}"/>'
+        )
+    parts.append(f'<text x="10" y="{height - 6}">0 s</text>')
+    parts.append(f'<text x="{TIME_WIDTH + 10}" y="{height - 6}" text-anchor="end">{last:.0f} s</text></svg>')
+    return "".join(parts)
 
 
 def short(value: str | None) -> str:

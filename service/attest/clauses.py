@@ -44,9 +44,10 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """A standard or law with its clauses."""
+    """A standard or law with its clauses; `compared` says which numbers and titles were compared with which texts."""
 
     title: Text
+    compared: Text
     clauses: tuple[Clause, ...]
 
 
@@ -65,6 +66,7 @@ def load() -> Table:
     standards = tuple(
         Standard(
             Text(about["title"], about["title_en"]),
+            Text(about["compared"], about["compared_en"]),
             tuple(_clause(each) for each in document["clause"] if each["standard"] == name),
         )
         for name, about in document["standards"].items()

@@ -30,11 +30,13 @@ Check = Callable[[Any], str]
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The access key and the app that the requests are made with."""
+    """The access key and the app that the requests are made with, and the app's public key for sealed bodies; "" sends
+    none."""
 
     ak: str
     sk: str = field(repr=False)
     appkey: str
+    enckey: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +73,24 @@ def _of_capability(rule: Capability, keys: Keys, policy: Policy) -> Iterator[Cas
             headers, check, units=units, capability=rule.name,
         )  # fmt: skip
 
-    image = _encoded(rule, rule.sample.read_bytes())
-    yield case("sample", "样例图片", "sample image", image, _read(rule), Event.IMAGE_READ)
+    image = encoded(rule, rule.sample.read_bytes())
+    yield case("sample", "样例图片", "sample image", image, read(rule), Event.IMAGE_READ)
     fault = rule.faults["missing"].code
-    yield case("missing", "缺少参数", "missing parameter", b"{}", _has_status(fault), Event.REQUEST_FAULT)
+    yield case("missing", "缺少参数", "missing parameter", b"{}", has_status(fault), Event.REQUEST_FAULT)
     code = rule.faults["format"].code
-    check = _has_status(code) if rule.single else _failed(code)
+    check = has_status(code) if rule.single else _failed(code)
     event = Event.REQUEST_FAULT if rule.single else Event.IMAGE_FAULT
-    yield case("format", "不是图片", "not an image", _encoded(rule, NO_IMAGE), check, event)
+    yield case("format", "不是图片", "not an image", encoded(rule, NO_IMAGE), check, event)
 
 
-def _encoded(rule: Capability, image: bytes) -> bytes:
+def encoded(rule: Capability, image: bytes) -> bytes:
+    """The body of a request with one image."""
     return json.dumps(rule.request([base64.b64encode(image).decode()])).encode()
 
 
 def _refusals(keys: Keys, clock_window: int) -> Iterator[Case]:
     rule = CAPABILITIES[DEFAULT]
-    body, path = _encoded(rule, rule.sample.read_bytes()), rule.paths[0]
+    body, path = encoded(rule, rule.sample.read_bytes()), rule.paths[0]
 
     def signed(ak: str = keys.ak, sk: str = keys.sk, appkey: str = keys.appkey) -> dict[str, str]:
         return call_headers(ak, sk.encode(), appkey, body)
@@ -97,7 +100,7 @@ def _refusals(keys: Keys, clock_window: int) -> Iterator[Case]:
     ) -> Case:  # fmt: skip
         row = GATEWAY_CODES[code]
         wanted = f"CTAPI_{code}" if row.eop else code
-        return Case(f"gateway.{kind}", zh, en, "POST", at, sent, headers, _has_status(wanted), http=None)
+        return Case(f"gateway.{kind}", zh, en, "POST", at, sent, headers, has_status(wanted), http=None)
 
     stale = {
         "appkey": keys.appkey,
@@ -116,7 +119,7 @@ def _refusals(keys: Keys, clock_window: int) -> Iterator[Case]:
     yield case(40002, "no-appkey", "没有 AppKey", "no AppKey", signed(appkey=""))
     yield case(40006, "appkey", "未知的 AppKey", "unknown AppKey", signed(appkey=UNKNOWN_APPKEY))
     own = rule.faults.get("method")  # some capabilities have a code of their own
-    check = _has_status(own.code if own else 40008)
+    check = has_status(own.code if own else 40008)
     yield Case("gateway.method", "GET 请求", "a GET request", "GET", path, b"", no_body, check, http=None)
     yield case(50001, "service", "未知的服务", "unknown service", signed(), at=f"{PREFIX}no-such-service/x")
 
@@ -125,7 +128,9 @@ def _status(answer: Any) -> Any:
     return answer.get("statusCode") if isinstance(answer, dict) else None
 
 
-def _has_status(wanted: int | str) -> Check:
+def has_status(wanted: int | str) -> Check:
+    """The answer has this `statusCode`, of the same type."""
+
     def check(answer: Any) -> str:
         found = _status(answer)
         return "" if found == wanted and type(found) is type(wanted) else f"statusCode {found!r} instead of {wanted!r}"
@@ -141,7 +146,9 @@ def element_of(rule: Capability, answer: Any) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _read(rule: Capability) -> Check:
+def read(rule: Capability) -> Check:
+    """The answer has one element with the fields of the capability."""
+
     def check(answer: Any) -> str:
         if _status(answer) != 0:
             return f"statusCode {_status(answer)!r} instead of 0"

@@ -14,6 +14,7 @@ import httpx
 
 from inkgate.service.attest.contract_cases import Case, Keys, cases, element_of
 from inkgate.service.attest.evidence import Part, json_file
+from inkgate.service.attest.sealed_cases import sealed_cases
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.metering.policy import Policy
 
@@ -69,11 +70,13 @@ class Outcome:
 
 
 def run(base_url: str, keys: Keys, policy: Policy, clock_window: int, ca: Path | None = None) -> Outcome:
-    """Send every case, one after the other. Raises httpx.HTTPError for none of them; OSError for an unusable `ca`."""
+    """Send every case, one after the other. Raises httpx.HTTPError for none of them; OSError for an unusable `ca`,
+    ValueError for an app's public key that is none."""
     context = ssl.create_default_context(cafile=ca) if ca is not None else True
     begin, results = time.monotonic(), []
     with httpx.Client(base_url=base_url, timeout=CALL_SECONDS, trust_env=False, verify=context) as client:
-        for case in cases(keys, policy, clock_window):
+        sealed = sealed_cases(keys, policy) if keys.enckey else ()
+        for case in (*cases(keys, policy, clock_window), *sealed):
             if time.monotonic() - begin > TOTAL_SECONDS:
                 results.append(Result(case, f"not sent: {TOTAL_SECONDS:.0f} s were over", None, 0.0))
                 continue
@@ -92,6 +95,7 @@ def part(outcome: Outcome, base_url: str, used: int | None) -> Part:
         "base_url": base_url,
         "cases": len(outcome.results),
         "passed": len(outcome.results) - len(bad),
+        "sealed": sum(each.case.name.startswith("sealed.") for each in outcome.results),
         "units_expected": outcome.units,
         "units_in_ledger": used,
     }

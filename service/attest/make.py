@@ -49,7 +49,7 @@ async def make(
     async with begin() as unit:
         states: dict[str, Any] = {part.name: part.state for part in given}
         await trail.record(unit, ACTION, SUBJECT, None, **states)
-        await anchors.anchor(unit, always=True)
+    await anchors.anchor(begin, snapshot, always=True)
     await _sign(begin, vault)
     async with snapshot() as session:
         read = [

@@ -10,6 +10,7 @@ from typing import Any
 
 from inkgate.service.attest import archive, proofs
 from inkgate.service.attest.archive import Pack, PackInvalid
+from inkgate.service.attest.chaos import record
 from inkgate.service.audit.canonical import checkpoint_text
 from inkgate.service.audit.signing import key_id_of, valid
 from inkgate.service.audit.verify import verify_export
@@ -38,6 +39,7 @@ def verify(packed: bytes, trusted: str = "") -> Outcome:
     try:
         findings += _checkpoints(pack) if proofs.AUDIT_FILE in pack.files else []
         findings += _ledger(pack) if proofs.LEDGER_FILE in pack.files else []
+        findings += _chaos(pack, parts)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         findings.append(f"a proof is malformed: {error}")
     manifest = pack.manifest
@@ -81,6 +83,15 @@ def _ledger(pack: Pack) -> Iterator[str]:
         yield f"{proofs.HEADS_FILE}: not the heads that event {event['sequence']} records"
     if pack.document(proofs.LEDGER_FILE)["root"] != root:
         yield f"{proofs.LEDGER_FILE}: names another root than that of the heads"
+
+
+def _chaos(pack: Pack, parts: list[dict[str, Any]]) -> Iterator[str]:
+    """The calls of a chaos run say what the part says."""
+    states = [part["state"] for part in parts if part["name"] == record.NAME]
+    if record.FILE in pack.files:
+        yield from record.contradictions(pack.document(record.FILE), states[0])
+    elif "passed" in states:
+        yield f"{record.FILE}: missing from a pack whose chaos run has passed"
 
 
 __all__ = ["Outcome", "PackInvalid", "verify"]

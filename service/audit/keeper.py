@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from inkgate.service.audit import chain, checkpoints, repository
 from inkgate.service.audit.signing import Sealer
@@ -20,6 +21,9 @@ from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Audit
 
 T = TypeVar("T")
+Begin = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
+Snapshot = Callable[[], AbstractAsyncContextManager[AsyncSession]]
+Step = Callable[[Begin, Snapshot], Awaitable[object]]
 ACTOR = "system:audit"
 MAX_STEPS = 1000  # transactions of one kind per round; the rest is for the next round
 CURSOR = "stream"
@@ -38,9 +42,10 @@ class AuditKeeper(Rounds):
         *,
         clock: Clock = database_clock,
         background: Background | None = None,
-        before_signing: Sequence[Callable[[UnitOfWork], Awaitable[object]]] = (),
+        before_signing: Sequence[Step] = (),
     ) -> None:
-        """`before_signing`: steps of packages above, each in a unit of work of its own, whose events are signed too."""
+        """`before_signing`: steps of packages above, whose events are signed too. A step is given two functions: one
+        begins a unit of work, the other a session that sees one state."""
         super().__init__("audit-keeper", settings.checkpoint_minutes * 60, background)
         self._before_signing = before_signing
         self._engine, self._vault, self._settings, self._clock = engine, vault, settings, clock
@@ -62,7 +67,7 @@ class AuditKeeper(Rounds):
             await self._in_unit(self._sign_archive)
             await self._repeat(checkpoints.delete_archived)
         for step in self._before_signing:
-            await self._in_unit(step)
+            await step(self._begin, lambda: work.snapshot_session(self._engine))
         await self._in_unit(lambda unit: checkpoints.sign_head(unit, self._vault))
 
     async def _sign_archive(self, unit: UnitOfWork) -> None:
@@ -78,6 +83,9 @@ class AuditKeeper(Rounds):
             if not await self._in_unit(step):
                 return
 
+    def _begin(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        return work.unit_of_work(self._engine, ACTOR, self._clock)
+
     async def _in_unit(self, step: Callable[[UnitOfWork], Awaitable[T]]) -> T:
-        async with work.unit_of_work(self._engine, ACTOR, self._clock) as unit:
+        async with self._begin() as unit:
             return await step(unit)

@@ -39,6 +39,7 @@ COMMANDS = {
         "inkgate.service.cli.takeover:app",
         "Takeover 接管 from the cloud: mirror, switch, compare.",
     ),
+    "notices": ("inkgate.service.cli.notices:app", "Notices 通知: what was sent, channels, tests."),
     "usage": ("inkgate.service.cli.usage:usage", "Calls by app, capability and outcome."),
     "ledger": ("inkgate.service.cli.ledger:app", "The ledger 账本: verify, export, housekeeping."),
     "audit": ("inkgate.service.cli.audit:app", "The audit trail 操作审计: show, export, verify."),

@@ -6,18 +6,25 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
+from inkgate.service.accounts import repository
 from inkgate.service.attest import accuracy, archive, contract_check, verification
 from inkgate.service.attest import make as packs
+from inkgate.service.attest.chaos.record import NAME as CHAOS
+from inkgate.service.attest.chaos.run import LEAST_SECONDS, MOST_SECONDS, SECONDS
 from inkgate.service.attest.contract_cases import Keys
-from inkgate.service.attest.evidence import Part, collect, json_file
+from inkgate.service.attest.evidence import Part, collect, failed, json_file
 from inkgate.service.attest.parts_of_host import sbom_part, settings_part
 from inkgate.service.cli._common import JSON, CommandContext, run
+from inkgate.service.cli.attest_chaos import Wanted, chaos_part
 from inkgate.service.cli.audit import public_key_of
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
@@ -28,7 +35,7 @@ from inkgate.service.settings import Settings, mask, secret_values
 app = typer.Typer(help="Evidence pack 证据包: make one, verify one.", invoke_without_command=True)
 MODELS = "models"
 MODELS_FILE = "models.json"
-CHAOS = Part("chaos", "not_asked", "the crash tests do not ship with the product 故障演练没有随产品发布")
+NO_CHAOS = Part(CHAOS, "not_asked", "no --chaos 没有要求")
 
 
 @app.callback()
@@ -40,11 +47,29 @@ def attest(
     ] = "",
     ak: Annotated[str, typer.Option(envvar="AK", help="Access key id for the self-check.")] = "",
     sk: Annotated[str, typer.Option(envvar="SK", help="Secret key for it.")] = "",
-    appkey: Annotated[str, typer.Option(envvar="APPKEY", help="AppKey of the app that pays for it (9 units).")] = "",
+    appkey: Annotated[str, typer.Option(envvar="APPKEY", help="AppKey of the app that pays for it (10 units).")] = "",
     ca: Annotated[Path | None, typer.Option(help="PEM file of the authority of the address.")] = None,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="Start a temporary service beside this one, and kill its processes.")
+    ] = False,
+    chaos_seconds: Annotated[
+        float, typer.Option(min=LEAST_SECONDS, max=MOST_SECONDS, help="Seconds of traffic of --chaos.")
+    ] = SECONDS,
+    chaos_postgres: Annotated[
+        str,
+        typer.Option(
+            envvar="CHAOS_POSTGRES",
+            help="postgresql+asyncpg URL of a server on which --chaos may make a database, and drop it again.",
+        ),
+    ] = "",
+    chaos_redis: Annotated[
+        str,
+        typer.Option(envvar="CHAOS_REDIS", help="redis URL for the answers of --chaos, under a prefix of their own."),
+    ] = "",
 ) -> None:
-    """Make a signed evidence pack: parts, settings, models, audit trail and ledger, accuracy on the samples, and with
-    --base-url the contract of the service. Exit status 1 when a part failed; the pack is written all the same."""
+    """Make a signed evidence pack: parts, settings, models, audit trail and ledger, accuracy on the samples, with
+    --base-url the contract of the service, with --chaos a run whose processes are killed. Exit status 1 when a part
+    failed; the pack is written all the same."""
     if context.invoked_subcommand is not None:
         return
     if out is None:
@@ -55,7 +80,10 @@ def attest(
     _check_target(out)
     if ca is not None and not ca.is_file():
         raise Misuse("command.file_not_found", paths=str(ca))
-    made = run(lambda context: _make(context, base_url, Keys(ak, sk, appkey), ca))
+    wanted = Wanted(chaos_seconds, chaos_postgres, chaos_redis) if chaos else None
+    if wanted is None and (chaos_postgres or chaos_redis):
+        raise Misuse("command.attest_chaos_not_asked")
+    made = run(lambda context: _make(context, base_url, Keys(ak, sk, appkey), ca, wanted))
     _write(out, made.packed)
     for part in made.parts:
         print(f"{part.name:<9} {part.state.replace('_', ' '):<9} {part.reason}".rstrip())
@@ -92,17 +120,32 @@ def verify_(
         sys.exit(1)
 
 
-async def _make(context: CommandContext, base_url: str, keys: Keys, ca: Path | None) -> packs.Made:
+async def _chaos(settings: Settings, wanted: Wanted | None, masked: Callable[[str], str]) -> Part:
+    """The part of the chaos run, made before the others: a pack is signed after it."""
+    if wanted is None:
+        return NO_CHAOS
+    print(f"chaos run of {wanted.seconds:g} s on a temporary service …", file=sys.stderr)
+    try:
+        return await chaos_part(settings, wanted)
+    except Exception as error:  # any fault of a part is its result
+        return failed(CHAOS, masked(f"{type(error).__name__}: {error}"))
+
+
+async def _make(
+    context: CommandContext, base_url: str, keys: Keys, ca: Path | None, wanted: Wanted | None
+) -> packs.Made:
     settings, vault = context.settings, await context.vault()
-    hidden = (*secret_values(settings), keys.sk)
+    urls = (wanted.postgres, wanted.redis) if wanted is not None else ()
+    hidden = (*secret_values(settings), keys.sk, *urls, *(urlsplit(url).password for url in urls))
 
     def masked(text: str) -> str:
         return mask(text, [each for each in hidden if each])
 
+    chaos = await _chaos(settings, wanted, masked)
     parts = [collect("settings", lambda: settings_part(settings), masked), collect("sbom", sbom_part, masked)]
     parts.append(collect(MODELS, lambda: _models(settings), masked))
     parts += await _service_parts(context, base_url, keys, ca, masked)
-    return await packs.make(context.begin, lambda: work.snapshot_session(context.engine), vault, [*parts, CHAOS])
+    return await packs.make(context.begin, lambda: work.snapshot_session(context.engine), vault, [*parts, chaos])
 
 
 async def _service_parts(
@@ -116,6 +159,7 @@ async def _service_parts(
         return [contract, collect(accuracy.NAME, lambda: accuracy.part(_read_here(settings), "inkgate attest"), masked)]
     begin = datetime.now(UTC)
     outcomes: list[contract_check.Outcome] = []
+    keys = await _with_public_key(context, keys)
 
     def check() -> Part:
         policy = Policy(settings.billing.model_dump())
@@ -132,6 +176,13 @@ async def _service_parts(
         collect(contract_check.NAME, lambda: contract_check.part(outcome, base_url, used), masked),
         collect(accuracy.NAME, lambda: accuracy.part(outcome.elements, base_url), masked),
     ]
+
+
+async def _with_public_key(context: CommandContext, keys: Keys) -> Keys:
+    """The keys with the public key of their app, for sealed bodies."""
+    async with work.read_session(context.engine) as session:
+        found = await repository.app_by_key(session, keys.appkey)
+    return replace(keys, enckey=found.sm2_public_key) if found is not None else keys
 
 
 def _read_here(settings: Settings) -> dict[str, Any]:

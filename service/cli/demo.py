@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 import webbrowser
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from os import getpid, kill
@@ -63,9 +64,8 @@ def demo(
         settings = _settings(Path(name), _free_port() if port is None else port)
         logs.configure("warning", "text")
         migrate.upgrade(settings.database.url)
-        status.update(f"writing {DAYS} days of example data …")
         begun = time.perf_counter()
-        made = asyncio.run(_fill(settings))
+        made = asyncio.run(_fill(settings, lambda step: status.update(f"{DAYS} days of example data: {step} …")))
         screen.print(f"[dim]{DAYS} days of example data in {time.perf_counter() - begun:.1f} s[/dim]")
         status.update("loading models and starting workers …")
         visit = _Visit(screen, status, made, DemoLinks(), once, open_browser)
@@ -87,9 +87,10 @@ def _settings(folder: Path, port: int) -> Settings:
     )
 
 
-async def _fill(settings: Settings) -> example.Demo:
+async def _fill(settings: Settings, progress: Callable[[str], None]) -> example.Demo:
     async with databases.opened(settings.database) as engine:
-        return await example.seed(engine, vaults.load(settings.security, settings.database), datetime.now(UTC))
+        vault = vaults.load(settings.security, settings.database)
+        return await example.seed(engine, vault, datetime.now(UTC), progress=progress)
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inkgate.service import __version__
 from inkgate.service.console.demo_links import DemoLinks, routes
 from inkgate.service.console.enforcement import enforce
+from inkgate.service.console.form_reading import FORM_BYTES
 from inkgate.service.console.forms import FormAnswered, FormMiddleware
 from inkgate.service.console.notices import explain
-from inkgate.service.console.page_request import (
-    FORM_BYTES,
+from inkgate.service.console.page_errors import (
     Forbidden,
     Malformed,
     NotFound,
@@ -25,9 +25,8 @@ from inkgate.service.console.page_request import (
     SecondFactorRequired,
     SignInRequired,
     StaleForm,
-    any_request,
-    language_of,
 )
+from inkgate.service.console.page_request import any_request, language_of
 from inkgate.service.console.pages import PAGES
 from inkgate.service.console.parts import ConsoleDependencies
 from inkgate.service.console.places import KEPT, nearest_page, page_behind, place

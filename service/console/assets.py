@@ -14,6 +14,8 @@ from starlette.responses import Response
 
 TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 YEAR = "public, max-age=31536000, immutable"
+SHEETS = ("base", "frame", "parts", "figures", "dialogs", "try", "shop", "phone", "print")
+"""The files of static/css in the order of the cascade; a page loads them as one file, console.css."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,9 @@ class Assets:
     """The static files by name ("console.css", "vendor/htmx.min.js")."""
 
     def __init__(self) -> None:
-        self._files: Mapping[str, Asset] = dict(_read(files("inkgate.service.console").joinpath("static"), ""))
+        static = files("inkgate.service.console").joinpath("static")
+        sheet = b"".join(static.joinpath("css", f"{name}.css").read_bytes() for name in SHEETS)
+        self._files: Mapping[str, Asset] = dict(_read(static, "")) | {"console.css": _asset("console.css", sheet)}
 
     def path(self, name: str) -> str:
         """The path under /static, with the digest of the content. Raises KeyError."""
@@ -51,10 +55,12 @@ def _read(folder: Traversable, prefix: str) -> list[tuple[str, Asset]]:
     found = []
     for entry in folder.iterdir():
         if entry.is_dir():
-            found += _read(entry, f"{prefix}{entry.name}/")
+            found += _read(entry, f"{prefix}{entry.name}/") if entry.name != "css" else []
         elif entry.name.rpartition(".")[2] in TYPES:
-            plain = entry.read_bytes()
-            digest = hashlib.sha256(plain).hexdigest()[:12]
-            kind = TYPES[entry.name.rpartition(".")[2]]
-            found.append((prefix + entry.name, Asset(kind, plain, gzip.compress(plain, 9, mtime=0), digest)))
+            found.append((prefix + entry.name, _asset(entry.name, entry.read_bytes())))
     return found
+
+
+def _asset(name: str, plain: bytes) -> Asset:
+    digest = hashlib.sha256(plain).hexdigest()[:12]
+    return Asset(TYPES[name.rpartition(".")[2]], plain, gzip.compress(plain, 9, mtime=0), digest)

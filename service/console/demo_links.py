@@ -14,8 +14,9 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service.console.entry import begin_session
-from inkgate.service.console.page_request import AnyRequest, NotFound, lifetime, lock_of, visit_of
+from inkgate.service.console.page_request import AnyRequest, NotFound, visit_of
 from inkgate.service.console.pages.sign_in import from_this_machine
+from inkgate.service.console.parts import lifetime, lock_of
 from inkgate.service.users import service as users
 
 VALID_SECONDS = 600

@@ -8,14 +8,8 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from inkgate.service.console import forms
-from inkgate.service.console.page_request import (
-    Forbidden,
-    PageRequest,
-    PasswordChangeRequired,
-    SecondFactorRequired,
-    SignInRequired,
-    any_request,
-)
+from inkgate.service.console.page_errors import Forbidden, PasswordChangeRequired, SecondFactorRequired, SignInRequired
+from inkgate.service.console.page_request import PageRequest, any_request
 from inkgate.service.permissions.permission import Permission
 from inkgate.service.permissions.routes import CONSOLE
 

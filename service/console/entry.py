@@ -15,13 +15,13 @@ from functools import partial
 from starlette.responses import Response
 
 from inkgate.service.console.directory import Directory, DirectoryError
-from inkgate.service.console.page_request import FORM_COOKIE, SESSION_COOKIE, PageRequest, lifetime, lock_of, visit_of
+from inkgate.service.console.page_request import FORM_COOKIE, SESSION_COOKIE, PageRequest, visit_of
+from inkgate.service.console.parts import lifetime, lock_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.permissions import Role
 from inkgate.service.users import factor, repository, throttle
 from inkgate.service.users import service as users
-from inkgate.service.users.attempts import network_of
 from inkgate.service.users.grants import Grant, grant_of
 from inkgate.service.users.models import UserRow
 
@@ -197,7 +197,7 @@ async def _register(page_request: PageRequest, login: str) -> int:
     access = page_request.parts.settings.access
     limits = (access.address_attempts, access.name_attempts)
     async with page_request.begin() as unit:
-        network = network_of(page_request.client_address)
+        network = throttle.network_of(page_request.client_address)
         refusal = await throttle.register(unit, network, repository.login_key(login), limits)
     return refusal.seconds if refusal is not None else 0
 
@@ -206,7 +206,7 @@ async def _forgive(page_request: PageRequest, login: str) -> None:
     """A sign-in that succeeded was no failure; with a second factor both of its steps were counted."""
     steps = 2 if STEP_COOKIE in page_request.request.cookies else 1
     async with page_request.begin() as unit:
-        network = network_of(page_request.client_address)
+        network = throttle.network_of(page_request.client_address)
         await throttle.forgive(unit, network, repository.login_key(login), steps)
 
 

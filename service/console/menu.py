@@ -99,7 +99,7 @@ def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
                 ("/operator/orders", "list", _("订单审批")),
                 ("/operator/refunds", "undo", _("退订审批")),
                 ("/operator/products", "tag", _("产品与价格")),
-                ("/operator/vouchers", "tag", _("卡券")),
+                ("/operator/vouchers", "tag", _("卡券管理")),
                 ("/operator/balances", "bill", _("账户余额")),
                 ("/operator/takeover", "swap", _("接管云端")),
             ],

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from operator import xor
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends
 from starlette.datastructures import FormData
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from inkgate.service.accounts import repository as accounts
@@ -22,8 +18,10 @@ from inkgate.service.accounts.models import Account
 from inkgate.service.accounts.rules import storable
 from inkgate.service.audit import looks, trail
 from inkgate.service.client_ip import client_ip
-from inkgate.service.console.parts import ConsoleDependencies
-from inkgate.service.console.places import KEPT, numbered, page_behind, place
+from inkgate.service.console.form_reading import TOKEN_CHARACTERS, checked_token, read_form
+from inkgate.service.console.page_errors import Forbidden, Malformed, NotFound, PasswordChangeRequired, SignInRequired
+from inkgate.service.console.parts import ConsoleDependencies, lifetime
+from inkgate.service.console.places import numbered, place
 from inkgate.service.console.translations import LANGUAGES, Translator, preferred_language
 from inkgate.service.db import ids, work
 from inkgate.service.db.work import Origin, UnitOfWork
@@ -34,59 +32,19 @@ from inkgate.service.users import service as users
 from inkgate.service.users import shown_secrets
 from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import OPERATOR
-from inkgate.service.users.passwords import PasswordRules
-from inkgate.service.users.service import OIDC, PROVIDER_METHODS, Lifetime, Lock, SignedIn, Visit
+from inkgate.service.users.service import OIDC, PROVIDER_METHODS, SignedIn, Visit
 
 SESSION_COOKIE = "inkgate_session"
 FORM_COOKIE = "inkgate_form"
 LANGUAGE_COOKIE = "inkgate_language"
 THEME_COOKIE = "inkgate_theme"
 THEMES = ("auto", "light", "dark")
-FORM_BYTES = 64 * 1024  # of a form without its file; parsing takes at most 40 ms of the event loop
-_FIELDS, _FILES = 100, 1
-TOKEN_CHARACTERS = 43  # of a form token: 32 bytes in base64
 ANONYMOUS = "anonymous"  # the actor of requests without a session
 POLL_HEADER = "x-poll"
 """Header of automatic refreshes, which must not extend the session of an absent user."""
 
-
-class SignInRequired(Exception):
-    """No user is signed in; redirects to the login page."""
-
-
-class PasswordChangeRequired(Exception):
-    """The password was set by an operator and must be changed first."""
-
-
-class SecondFactorRequired(Exception):
-    """The role of the user requires a second factor, which must be set up first."""
-
-
-class Forbidden(Exception):
-    """The user lacks the permission for this page, or the form token or origin is wrong."""
-
-    def __init__(self, permission: Permission | None = None) -> None:
-        super().__init__()
-        self.permission = permission
-
-
-class StaleForm(Exception):
-    """The form is of an earlier session of this browser: it expired, or another tab signed in.
-
-    `page` is where the form was. Nothing is executed; the browser keeps what was typed.
-    """
-
-    def __init__(self, page: str, *, signed_in: bool) -> None:
-        super().__init__()
-        self.page, self.signed_in = page, signed_in
-
-
-class NotFound(Exception):
-    """The object does not exist or belongs to another account; the answer does not distinguish the two."""
-
-
-class Malformed(Exception):
-    """The address or the form has a value that no page of the console sends."""
+__all__ = ["AnyRequest", "Customer", "Forbidden", "Malformed", "NotFound", "Operator", "PageRequest", "SignedInRequest"]
+"""What page functions need, with the errors that they raise."""
 
 
 @dataclass(slots=True)
@@ -230,7 +188,7 @@ async def any_request(request: Request) -> PageRequest:
     Raises Malformed and Forbidden.
     """
     parts: ConsoleDependencies = request.app.state.parts
-    form = await _form(request) if request.method == "POST" else FormData()
+    form = await read_form(request) if request.method == "POST" else FormData()
     if any(not storable(text) for item in form.multi_items() for text in item if isinstance(text, str)):
         raise Malformed
     cookies = request.cookies
@@ -246,7 +204,8 @@ async def any_request(request: Request) -> PageRequest:
                 page_request.suspended = await _is_suspended(unit, page_request.account)
     _form_token(page_request)
     if request.method == "POST":
-        _check_form(page_request)
+        signed_in = page_request.signed_in is not None
+        page_request.form_token = checked_token(request, form, page_request.csrf, signed_in=signed_in)
     await _touch(page_request)
     return page_request
 
@@ -263,26 +222,6 @@ async def _is_suspended(unit: UnitOfWork, account: Account | None) -> bool:
         return account is not None and account.suspended_at is not None
     main = await accounts.account(unit.session, account.parent_id)
     return main is not None and main.suspended_at is not None
-
-
-class _InMemoryFormParser(MultiPartParser):
-    """Keeps an upload in memory at any size (the body limit applies), so that images are never written to disk."""
-
-    spool_max_size = 0
-
-
-async def _form(request: Request) -> FormData:
-    """The form of the request. Raises HTTPException 400 if it is malformed or exceeds the limits."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    bounds = {"max_fields": _FIELDS, "max_part_size": FORM_BYTES}
-    try:
-        if kind == "multipart/form-data":
-            return await _InMemoryFormParser(request.headers, request.stream(), max_files=_FILES, **bounds).parse()
-        if kind == "application/x-www-form-urlencoded":
-            return await FormParser(request.headers, request.stream(), **bounds).parse()
-    except MultiPartException as error:
-        raise HTTPException(400, error.message) from None
-    return FormData()
 
 
 async def signed_in(page_request: Annotated[PageRequest, Depends(any_request)]) -> PageRequest:
@@ -327,24 +266,6 @@ Customer = Annotated[PageRequest, Depends(customer)]
 Operator = Annotated[PageRequest, Depends(operator)]
 
 
-def lifetime(parts: ConsoleDependencies) -> Lifetime:
-    """Session lifetime of the settings."""
-    console = parts.settings.console
-    return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
-
-
-def lock_of(parts: ConsoleDependencies) -> Lock:
-    """When failures lock a user, by the settings."""
-    access = parts.settings.access
-    return Lock(access.lock_after, timedelta(minutes=access.lock_minutes))
-
-
-def password_rules(parts: ConsoleDependencies) -> PasswordRules:
-    """The rules for passwords of the settings."""
-    access = parts.settings.access
-    return PasswordRules(access.password_characters, access.password_classes, access.password_history)
-
-
 def visit_of(page_request: PageRequest) -> Visit:
     """Address and browser of a request, for the list of sessions. The browser's text is cut to printable ASCII."""
     agent = page_request.request.headers.get("user-agent", "")
@@ -360,48 +281,6 @@ def _form_token(page_request: PageRequest) -> None:
         page_request.csrf = held
     else:
         page_request.csrf = page_request.fresh_form_cookie = secrets.token_urlsafe(32)
-
-
-def _check_form(page_request: PageRequest) -> None:
-    headers = page_request.request.headers
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden
-    origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
-        raise Forbidden
-    given = page_request.form.get("csrf") or headers.get("x-csrf-token") or ""
-    token = _unmask_token(given) if isinstance(given, str) else b""
-    if not secrets.compare_digest(token, page_request.csrf.encode()):
-        page = page_behind(page_request.request, done=KEPT)
-        if page and len(token) == TOKEN_CHARACTERS and _is_same_origin(page_request.request):
-            raise StaleForm(page, signed_in=page_request.signed_in is not None)
-        raise Forbidden
-    page_request.form_token = str(given)
-
-
-def _is_same_origin(request: Request) -> bool:
-    """Whether the browser says that a page of this console sent the form; of a browser that says nothing, False."""
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
-    return site == "same-origin" or (origin is not None and urlsplit(origin).netloc == request.headers.get("host"))
-
-
-def masked_token(token: str) -> str:
-    """The form token for a page, masked with a new random pad each time.
-
-    Compressed pages that repeat parts of the address would otherwise leak a constant token through the length of the
-    response (BREACH).
-    """
-    pad = secrets.token_bytes(len(token))
-    return urlsafe_b64encode(pad + bytes(map(xor, pad, token.encode()))).decode()
-
-
-def _unmask_token(given: str) -> bytes:
-    try:
-        both = urlsafe_b64decode(given.encode())
-    except ValueError:
-        return b""
-    half = len(both) // 2
-    return bytes(map(xor, both[:half], both[half:]))
 
 
 async def _touch(page_request: PageRequest) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -18,8 +19,8 @@ from inkgate.service.console.regions import RegionTable, load
 from inkgate.service.console.try_results import TryResults
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
-from inkgate.service.users.attempts import Attempts
-from inkgate.service.users.passwords import Passwords
+from inkgate.service.users.passwords import PasswordRules, Passwords
+from inkgate.service.users.service import Lifetime, Lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +73,21 @@ class ConsoleDependencies:
     agreement: tuple[str, ...] = ()  # paragraphs of the operator's service agreement; empty: the built-in one
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
     try_results: TryResults = field(default_factory=TryResults)  # of calls of this process
-    attempts: Attempts = field(default_factory=Attempts)  # at the set-up code, of this process
+
+
+def lifetime(parts: ConsoleDependencies) -> Lifetime:
+    """Session lifetime of the settings."""
+    console = parts.settings.console
+    return Lifetime(timedelta(minutes=console.idle_minutes), timedelta(hours=console.session_hours))
+
+
+def lock_of(parts: ConsoleDependencies) -> Lock:
+    """When failures lock a user, by the settings."""
+    access = parts.settings.access
+    return Lock(access.lock_after, timedelta(minutes=access.lock_minutes))
+
+
+def password_rules(parts: ConsoleDependencies) -> PasswordRules:
+    """The rules for passwords of the settings."""
+    access = parts.settings.access
+    return PasswordRules(access.password_characters, access.password_classes, access.password_history)

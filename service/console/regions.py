@@ -26,9 +26,11 @@ PRIVATE_NETWORKS = (
 
 @dataclass(frozen=True, slots=True)
 class Province:
-    """A province-level division: two digits of GB/T 2260, two letters of ISO 3166-2, its tile by column and row."""
+    """A province-level division: names in Chinese and English, two digits of GB/T 2260, two letters of ISO 3166-2, its
+    tile by column and row."""
 
     name: str
+    english: str
     digits: str
     letters: str
     column: int
@@ -36,41 +38,42 @@ class Province:
 
 
 PROVINCES: tuple[Province, ...] = (
-    Province("黑龙江", "23", "HL", 8, 0),
-    Province("内蒙古", "15", "NM", 6, 1),
-    Province("吉林", "22", "JL", 8, 1),
-    Province("新疆", "65", "XJ", 0, 2),
-    Province("北京", "11", "BJ", 6, 2),
-    Province("天津", "12", "TJ", 7, 2),
-    Province("辽宁", "21", "LN", 8, 2),
-    Province("青海", "63", "QH", 1, 3),
-    Province("甘肃", "62", "GS", 2, 3),
-    Province("宁夏", "64", "NX", 3, 3),
-    Province("陕西", "61", "SN", 4, 3),
-    Province("山西", "14", "SX", 5, 3),
-    Province("河北", "13", "HE", 6, 3),
-    Province("山东", "37", "SD", 7, 3),
-    Province("西藏", "54", "XZ", 1, 4),
-    Province("四川", "51", "SC", 2, 4),
-    Province("重庆", "50", "CQ", 3, 4),
-    Province("湖北", "42", "HB", 4, 4),
-    Province("河南", "41", "HA", 5, 4),
-    Province("安徽", "34", "AH", 6, 4),
-    Province("江苏", "32", "JS", 7, 4),
-    Province("上海", "31", "SH", 8, 4),
-    Province("云南", "53", "YN", 2, 5),
-    Province("贵州", "52", "GZ", 3, 5),
-    Province("湖南", "43", "HN", 4, 5),
-    Province("江西", "36", "JX", 5, 5),
-    Province("福建", "35", "FJ", 6, 5),
-    Province("浙江", "33", "ZJ", 7, 5),
-    Province("广西", "45", "GX", 3, 6),
-    Province("广东", "44", "GD", 4, 6),
-    Province("香港", "81", "HK", 5, 6),
-    Province("台湾", "71", "TW", 7, 6),
-    Province("海南", "46", "HI", 3, 7),
-    Province("澳门", "82", "MO", 4, 7),
+    Province("黑龙江", "Heilongjiang", "23", "HL", 8, 0),
+    Province("内蒙古", "Inner Mongolia", "15", "NM", 6, 1),
+    Province("吉林", "Jilin", "22", "JL", 8, 1),
+    Province("新疆", "Xinjiang", "65", "XJ", 0, 2),
+    Province("北京", "Beijing", "11", "BJ", 6, 2),
+    Province("天津", "Tianjin", "12", "TJ", 7, 2),
+    Province("辽宁", "Liaoning", "21", "LN", 8, 2),
+    Province("青海", "Qinghai", "63", "QH", 1, 3),
+    Province("甘肃", "Gansu", "62", "GS", 2, 3),
+    Province("宁夏", "Ningxia", "64", "NX", 3, 3),
+    Province("陕西", "Shaanxi", "61", "SN", 4, 3),
+    Province("山西", "Shanxi", "14", "SX", 5, 3),
+    Province("河北", "Hebei", "13", "HE", 6, 3),
+    Province("山东", "Shandong", "37", "SD", 7, 3),
+    Province("西藏", "Tibet", "54", "XZ", 1, 4),
+    Province("四川", "Sichuan", "51", "SC", 2, 4),
+    Province("重庆", "Chongqing", "50", "CQ", 3, 4),
+    Province("湖北", "Hubei", "42", "HB", 4, 4),
+    Province("河南", "Henan", "41", "HA", 5, 4),
+    Province("安徽", "Anhui", "34", "AH", 6, 4),
+    Province("江苏", "Jiangsu", "32", "JS", 7, 4),
+    Province("上海", "Shanghai", "31", "SH", 8, 4),
+    Province("云南", "Yunnan", "53", "YN", 2, 5),
+    Province("贵州", "Guizhou", "52", "GZ", 3, 5),
+    Province("湖南", "Hunan", "43", "HN", 4, 5),
+    Province("江西", "Jiangxi", "36", "JX", 5, 5),
+    Province("福建", "Fujian", "35", "FJ", 6, 5),
+    Province("浙江", "Zhejiang", "33", "ZJ", 7, 5),
+    Province("广西", "Guangxi", "45", "GX", 3, 6),
+    Province("广东", "Guangdong", "44", "GD", 4, 6),
+    Province("香港", "Hong Kong", "81", "HK", 5, 6),
+    Province("台湾", "Taiwan", "71", "TW", 7, 6),
+    Province("海南", "Hainan", "46", "HI", 3, 7),
+    Province("澳门", "Macao", "82", "MO", 4, 7),
 )
+_ENGLISH = {each.name: each.english for each in PROVINCES}
 _BY_CODE = {code: each.name for each in PROVINCES for code in (each.digits, each.letters)}
 
 
@@ -154,6 +157,11 @@ def normal(region: str) -> str:
     if found:
         return found
     return next((each.name for each in PROVINCES if region.startswith(each.name)), region)
+
+
+def in_language(region: str, language: str) -> str:
+    """The name of a region in the language of a page. Regions that only the operator's table knows keep their name."""
+    return _ENGLISH.get(region, region) if language == "en" else region
 
 
 def tiles(calls: Mapping[str, int]) -> Sequence[Tile]:

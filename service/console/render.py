@@ -15,10 +15,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from inkgate.service import __version__, money
 from inkgate.service.console.assets import Assets
+from inkgate.service.console.form_reading import masked_token
 from inkgate.service.console.indicators import usage_state
 from inkgate.service.console.menu import menu
 from inkgate.service.console.notices import notice
-from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest, masked_token
+from inkgate.service.console.page_request import FORM_COOKIE, THEMES, PageRequest
 from inkgate.service.console.places import FLASH, KEPT
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.contract.capabilities import CAPABILITIES
@@ -70,7 +71,7 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
             version=__version__,
             zone=ZONE,
             may=page_request.may,
-            role_title=lambda role: titles.role(role, page_request.translate.language),
+            role_title=lambda role: _capitalised(titles.role(role, page_request.translate.language)),
             title_of=lambda name: title(name, page_request.translate.language),
             asset=lambda name: f"{root}/{assets().path(name)}",
             notice=notice(page_request),
@@ -82,6 +83,10 @@ def render(page_request: PageRequest, template: str, status: int = 200, **model:
     if page_request.fresh_form_cookie:
         set_cookie(page_request, answer, FORM_COOKIE, page_request.fresh_form_cookie)
     return answer
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _form_state(page_request: PageRequest, status: int) -> str:

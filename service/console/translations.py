@@ -38,25 +38,31 @@ def _quality(parameters: list[str]) -> float:
 
 
 class Translator:
-    """Translates texts into one language: `translate("共 {n} 条", n=3)`."""
+    """Translates texts into one language: `translate("共 {n} 条", n=3)`. A text with a plural has its number first."""
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else "zh"
-        self._texts: Mapping[str, str] = translations() if self.language == "en" else {}
+        self._texts: Mapping[str, Forms] = translations() if self.language == "en" else {}
 
     def __call__(self, text: str, **values: object) -> str:
-        found = self._texts.get(text, text)
+        forms = self._texts.get(text, (text,))
+        found = forms[0] if str(next(iter(values.values()), "")) == "1" else forms[-1]
         return found.format(**values) if values else found
 
 
+Forms = tuple[str, ...]
+"""A text in English: one form, or the singular and the plural."""
+
+
 @cache
-def translations() -> Mapping[str, str]:
+def translations() -> Mapping[str, Forms]:
     """Chinese text → English text."""
     return dict(parse(files("inkgate.service.console").joinpath("locale/en.po").read_text("utf-8")))
 
 
-def parse(source: str) -> Iterator[tuple[str, str]]:
-    """The (msgid, msgstr) entries of a .po file; each string may span several lines.
+def parse(source: str) -> Iterator[tuple[str, Forms]]:
+    """The (msgid, msgstr) entries of a .po file; each string may span several lines, and one with a plural has
+    `msgid_plural`, `msgstr[0]` for 1 and `msgstr[1]` for other numbers.
 
     As in gettext, `msgid` starts an entry: blank lines between entries are for readers."""
     entry: dict[str, str] = {}
@@ -73,7 +79,11 @@ def parse(source: str) -> Iterator[tuple[str, str]]:
     yield from _whole(entry)
 
 
-def _whole(entry: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _whole(entry: Mapping[str, str]) -> Iterator[tuple[str, Forms]]:
     """The entry, without the header, whose msgid is empty."""
-    if entry.get("msgid"):
-        yield entry["msgid"], entry["msgstr"]
+    if not entry.get("msgid"):
+        return
+    if "msgid_plural" in entry:
+        yield entry["msgid"], (entry["msgstr[0]"], entry["msgstr[1]"])
+    else:
+        yield entry["msgid"], (entry["msgstr"],)

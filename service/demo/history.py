@@ -1,7 +1,7 @@
 """Writes traffic as the product would have it now: hourly totals of all hours, ledger entries of the last days.
 
 Older entries are gone as after retention: packs and meters count them as archived (ADR 0032). The entries that are left
-are settled through the ledger, one batch for each hour, at the time of that hour.
+are settled by the ledger's own code, one batch for each hour, at the time of that hour.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from inkgate.service.demo import repository
 from inkgate.service.demo.callers import address
 from inkgate.service.demo.customers import Customers
 from inkgate.service.demo.traffic import HourTraffic, spread
+from inkgate.service.metering import chain
 from inkgate.service.metering.interface import Settlement
 from inkgate.service.metering.models import PackRow
-from inkgate.service.metering.packs import FREE_CAPABILITIES
-from inkgate.service.metering.settle import SettleOutcome, settle_batch
+from inkgate.service.metering.packs import FREE_CAPABILITIES, deduct
+from inkgate.service.metering.settle import entries, lock_meter, read_packs, use_of, write_entries
 from inkgate.service.usage import latency
 from inkgate.service.usage import repository as usage
 from inkgate.service.usage.models import UNKNOWN_ID
 
 HOUR = timedelta(hours=1)
-MAX_BATCH = 256
 SETTLED_FROM = 0.5  # of the hour: the calls of an hour have one time of settlement
 BAD_SIGNATURE = 10020  # its app is not known
 
@@ -70,21 +70,40 @@ async def write_refused(connection: AsyncConnection, customers: Customers, rows:
 async def settle(
     connection: AsyncConnection, customers: Customers, rows: Sequence[HourTraffic], now: datetime, draw: random.Random
 ) -> int:
-    """Settle calls through the ledger; returns the number of calls. Raises RuntimeError when one is refused."""
-    by_batch: dict[tuple[datetime, str, str], list[Settlement]] = defaultdict(list)
+    """Settle calls with the ledger's own code; returns the number of calls. Each meter is locked and written once, so
+    that a month costs a few statements. Raises RuntimeError when a call is not covered."""
+    by_meter: dict[tuple[str, str], dict[datetime, list[Settlement]]] = defaultdict(lambda: defaultdict(list))
     for each in rows:
         payer = customers.payer_of(each.app)
-        by_batch[each.hour, payer, each.capability] += _settlements(customers, payer, each, now, draw)
+        by_meter[payer, each.capability][each.hour] += _settlements(customers, payer, each, now, draw)
     count = 0
-    for (hour, payer, capability), calls in by_batch.items():
-        at = min(hour + HOUR * draw.uniform(SETTLED_FROM, 1), now)
-        for first in range(0, len(calls), MAX_BATCH):
-            batch = calls[first : first + MAX_BATCH]
-            result = await settle_batch(connection, payer, capability, batch, _fixed(at))
-            if any(each is not SettleOutcome.RECORDED for each in result.outcomes):
-                raise RuntimeError(f"the packs of the example data do not cover {capability} at {at}")
-            count += len(batch)
+    for (payer, capability), by_hour in by_meter.items():
+        batches = [(min(hour + HOUR * draw.uniform(SETTLED_FROM, 1), now), by_hour[hour]) for hour in sorted(by_hour)]
+        await _settle_meter(connection, payer, capability, batches)
+        count += sum(len(calls) for _, calls in batches)
     return count
+
+
+async def _settle_meter(
+    connection: AsyncConnection, payer: str, capability: str, batches: Sequence[tuple[datetime, Sequence[Settlement]]]
+) -> None:
+    """Settle the batches of a meter, each at its time, in order of time."""
+    meter = await lock_meter(connection, payer, capability, _fixed(batches[0][0]))
+    packs = await read_packs(connection, meter, usable=True)
+    before = {pack.id: pack.used for pack in packs}
+    lines, changes = list[dict[str, Any]](), dict[str, dict[str, Any]]()
+    for at, calls in batches:
+        meter.now, first = at, len(lines)
+        for call in calls:
+            deductions = [] if capability in FREE_CAPABILITIES else deduct(packs, call.app_id, call.units, at)
+            if deductions is None:
+                raise RuntimeError(f"the packs of the example data do not cover {capability} at {at}")
+            lines += entries(meter, call, call.call_id, deductions, len(lines))
+            changed = {each.pack_id for each in deductions}
+            changes |= {pack.id: use_of(pack, before[pack.id], at) for pack in packs if pack.id in changed}
+        chained = lines[first:]
+        meter.chain, meter.chain_seq = chain.extend(meter.chain, meter.chain_seq, chained)
+    await write_entries(connection, meter, lines, changes.values())
 
 
 def _fixed(at: datetime) -> Clock:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.vault import Vault
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
@@ -40,9 +43,16 @@ class Demo:
 
 
 async def seed(
-    engine: AsyncEngine, vault: Vault, now: datetime, *, number: int = SEED, passwords: Passwords | None = None
+    engine: AsyncEngine,
+    vault: Vault,
+    now: datetime,
+    *,
+    number: int = SEED,
+    passwords: Passwords | None = None,
+    progress: Callable[[str], None] = lambda _step: None,
 ) -> Demo:
-    """Fill the database with DAYS of example data up to `now`; `number` selects the random numbers.
+    """Fill the database with DAYS of example data up to `now`; `number` selects the random numbers, and `progress` is
+    called with the name of each step.
 
     The last RETENTION_DAYS days (UTC) have single ledger entries. The days of `usage_day` are left to housekeeping.
     Raises Misuse when there is an account or a user.
@@ -54,6 +64,7 @@ async def seed(
     kept_from = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=RETENTION_DAYS)
     last = now - QUIET  # the ledger is settled in order of time, and what waits comes after the last call
     bought = last.replace(minute=0, second=0, microsecond=0) - timedelta(hours=25)
+    progress("drawing calls")
     calls = list(traffic((PORTAL, ARCHIVE, PARKING, LIBRARY), start, last, number))
     settled = [each for each in calls if not each.refused]
     plates = sum(each.images for each in settled if each.capability == "plate")
@@ -61,22 +72,26 @@ async def seed(
     def begin(at: datetime) -> AbstractAsyncContextManager[UnitOfWork]:
         return work.unit_of_work(engine, "demo", lambda _database: at)
 
+    progress("accounts, users and packs")
     logins = {login: secrets.token_urlsafe(PASSWORD_BYTES) for login in (OPERATOR, CUSTOMER)}
     hasher = passwords or Passwords()
-    hashes = {login: await hasher.hash(password) for login, password in logins.items()}
+    hashes = dict(zip(logins, await asyncio.gather(*map(hasher.hash, logins.values())), strict=True))
     made = await customers.create(begin, vault, start - timedelta(days=1), now, plates, hashes)
     async with begin(now) as unit:
         payers = {made.payer_of(name) for name in made.apps}
         packs = [each for payer in sorted(payers) for each in await packs_of(unit.session, payer)]
+    progress(f"hourly totals of {DAYS - RETENTION_DAYS} days")
     async with engine.begin() as connection:
         await history.write_archived(connection, made, [each for each in settled if each.hour < kept_from], packs)
         await history.write_refused(connection, made, [each for each in calls if each.refused])
+    progress(f"ledger entries of the last {RETENTION_DAYS} days")
     draw = random.Random(number)  # noqa: S311 - example data
     async with engine.begin() as connection:
         await history.settle(connection, made, [x for x in settled if kept_from <= x.hour < bought], last, draw)
     await customers.buy_unused_pack(begin, made, bought)
     async with engine.begin() as connection:
         await history.settle(connection, made, [x for x in settled if x.hour >= bought], last, draw)
+        await accounts.touch_key(connection, made.keys.ak, last)
     await customers.add_waiting(begin, made, now)
     app = made.apps[PORTAL.name]
     return Demo(made.keys.ak, made.keys.sk, app.appkey, app.enckey, logins)

@@ -117,6 +117,16 @@ MESSAGES: Mapping[str, Message] = {
         "the self-check of the contract needs all of --base-url, --ak, --sk and --appkey",
         "合同自检需要全部四项：--base-url、--ak、--sk、--appkey。",
     ),
+    "command.notices_one_owner": Message(
+        Kind.INVALID,
+        "give either --account or --operators",
+        "--account 与 --operators 只能给出一个。",
+    ),
+    "command.attest_chaos_not_asked": Message(
+        Kind.INVALID,
+        "--chaos-postgres and --chaos-redis are for a chaos run: add --chaos",
+        "--chaos-postgres 与 --chaos-redis 用于故障演练，请加上 --chaos。",
+    ),
     "command.file_exists": Message(
         Kind.INVALID,
         "{path} exists; name another file",

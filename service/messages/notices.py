@@ -22,6 +22,16 @@ MESSAGES: Mapping[str, Message] = {
         "no kind of notice {kind!r}; there are {choices}",
         "没有通知类型“{kind}”，可选：{choices}。",
     ),
+    "notice.state_unknown": Message(
+        Kind.INVALID,
+        "no state {state!r}; there are {choices}",
+        "没有状态“{state}”，可选：{choices}。",
+    ),
+    "notice.channel_ambiguous": Message(
+        Kind.INVALID,
+        "several channels are called {name!r}; name one by its id: {ids}",
+        "有多个通道名为“{name}”，请用编号指定：{ids}。",
+    ),
     "notice.language_unknown": Message(
         Kind.INVALID,
         "no language {language!r}; there are zh and en",

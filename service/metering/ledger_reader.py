@@ -182,6 +182,18 @@ async def units_used(session: AsyncSession, request_ids: Sequence[str], begin: d
     return int(await session.scalar(query) or 0)
 
 
+async def payments(session: AsyncSession) -> dict[str, list[int]]:
+    """The units of each call that used some, by the client's request id and in the order of the calls. Reads the whole
+    ledger: for temporary services."""
+    query = select(RecordRow.request_id, func.sum(RecordRow.units)).where(RecordRow.pack_id.is_not(None))
+    query = query.group_by(RecordRow.request_id, RecordRow.call_id).order_by(RecordRow.call_id)
+    found: dict[str, list[int]] = {}
+    for request_id, units in await session.execute(query):
+        if units:
+            found.setdefault(request_id, []).append(int(units))
+    return found
+
+
 def to_line_fact(row: dict[str, Any]) -> LineFact:
     """The columns of a ledger entry that verification uses."""
     return LineFact(**{each.name: row[each.name] for each in fields(LineFact)})

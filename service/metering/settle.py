@@ -104,11 +104,13 @@ async def settle_batch(
             result.outcomes.append(_refusal_code(all_packs, packs, settlement, meter.now))
             continue
         recorded.add(call_id)
-        lines += _lines(meter, settlement, call_id, deductions, len(lines))
+        lines += entries(meter, settlement, call_id, deductions, len(lines))
         result.outcomes.append(SettleOutcome.RECORDED)
     result.used = {pack.id: pack.used for pack in packs}
     if lines:
-        await _write_lines(connection, meter, lines, [pack for pack in packs if pack.used != before[pack.id]], before)
+        meter.chain, meter.chain_seq = chain.extend(meter.chain, meter.chain_seq, lines)
+        changes = [use_of(pack, before[pack.id], meter.now) for pack in packs if pack.used != before[pack.id]]
+        await write_entries(connection, meter, lines, changes)
     return result
 
 
@@ -131,9 +133,10 @@ def _refusal_code(all_packs: Iterable[Pack], packs: Iterable[Pack], settlement: 
     return refusal_code(merged, settlement.app_id, settlement.units, now) or INSUFFICIENT
 
 
-def _lines(
+def entries(
     meter: Meter, settlement: Settlement, call_id: str, deductions: list[Deduction], written: int
 ) -> list[dict[str, Any]]:
+    """The ledger entries of one call, without their hashes; `written` entries of this transaction come before them."""
     first: dict[str, Any] = {
         "call_id": call_id,
         "line": 0,
@@ -168,19 +171,27 @@ def _lines(
     ]
 
 
-async def _write_lines(
-    connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], changed: list[Pack], before: dict[str, int]
+def use_of(pack: Pack, before: int, now: datetime) -> dict[str, Any]:
+    """The change of a pack whose used units were `before`, as the parameters of USE_PACK."""
+    exhausted_at = now if pack.used == pack.total else None
+    return {"b_id": pack.id, "b_used": before, "used": pack.used, "exhausted_at": exhausted_at}
+
+
+async def write_entries(
+    connection: AsyncConnection, meter: Meter, lines: list[dict[str, Any]], changes: Iterable[dict[str, Any]]
 ) -> None:
-    head, head_seq = chain.extend(meter.chain, meter.chain_seq, lines)
+    """Write chained entries of a locked meter, the changes of their packs, and the meter with the new end of its chain.
+
+    Raises RuntimeError when a pack was changed without the meter's lock.
+    """
     await connection.execute(statements.INSERT_LINES, lines)
-    for pack in changed:
-        exhausted_at = meter.now if pack.used == pack.total else None
-        change = {"b_id": pack.id, "b_used": before[pack.id], "used": pack.used, "exhausted_at": exhausted_at}
+    for change in changes:
         result = await connection.execute(statements.USE_PACK, change)
-        if result.rowcount != 1:  # changed without the meter's lock: the batch must not be committed
-            raise RuntimeError(f"pack {pack.id} was changed without its meter")
+        if result.rowcount != 1:  # the batch must not be committed
+            raise RuntimeError(f"pack {change['b_id']} was changed without its meter")
     key = {"b_account": meter.account_id, "b_capability": meter.capability}
-    advance = {"seq": meter.seq + len(lines), "settled_at": meter.now, "chain": head, "chain_seq": head_seq}
+    end = {"chain": meter.chain, "chain_seq": meter.chain_seq}
+    advance = {"seq": meter.seq + len(lines), "settled_at": meter.now} | end
     await connection.execute(statements.ADVANCE_METER, key | advance)
     await connection.execute(statements.add_hours(connection.dialect.name), hours(lines))
 

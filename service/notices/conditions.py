@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from inkgate.service.db import clock as clocks
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING, Clock
+from inkgate.service.metering import anchors
 from inkgate.service.notices import repository
 from inkgate.service.notices.kinds import Condition, Found, Kind, Thresholds, Value
 from inkgate.service.notices.models import ThresholdRow
@@ -64,12 +65,14 @@ async def find(
         balances = await _balances(session, now)
         conditions = [*_low(balances, bounds, held), *await _expiring(session, now, bounds)]
         conditions += await _waiting(session, now - timedelta(minutes=settings.waiting_minutes))
+        conditions += await _of_heads(session)
         drift = await repository.ledger_drift(session)
         if drift:
             conditions.append(Condition("ledger_failed", Kind.LEDGER_FAILED, None, {"units": drift}))
         accounts = sorted({each.account_id for each in conditions if each.account_id})
         names = await repository.account_names(session, accounts)
     kinds = {Kind.LOW_BALANCE, Kind.PACK_EXPIRING, Kind.ORDER_WAITING, Kind.REFUND_WAITING, Kind.LEDGER_FAILED}
+    kinds |= {Kind.HEADS_FAILED, Kind.HEADS_WAITING}
     conditions = [replace(each, params=_named(each, names)) for each in conditions]
     for kind, check in checks.items():
         found = await _checked(kind, check)
@@ -77,6 +80,21 @@ async def find(
             kinds.add(kind)
             conditions += found
     return Found(tuple(conditions), frozenset(kinds), now)
+
+
+async def _of_heads(session: AsyncSession) -> list[Condition]:
+    """What the last event on the ends of the ledger's chains says."""
+    last = await anchors.last_event(session)
+    if last is None:
+        return []
+    found = []
+    if last.result == "failed":
+        problem = f"event {last.sequence}: {last.detail.get('first', '')}"
+        found.append(Condition("heads_failed", Kind.HEADS_FAILED, None, {"problem": problem}))
+    if waiting := last.detail.get("waiting"):
+        params: dict[str, Value] = {"waiting": waiting, "meters": last.detail["meters"]}
+        found.append(Condition("heads_waiting", Kind.HEADS_WAITING, None, params))
+    return found
 
 
 class _Bounds:

@@ -19,6 +19,8 @@ class Kind(StrEnum):
     WORKERS_DOWN = "workers_down"  # no worker is alive
     CERTIFICATE_ENDING = "certificate_ending"
     LEDGER_FAILED = "ledger_failed"  # packs and ledger entries disagree
+    HEADS_FAILED = "heads_failed"  # the ledger is not the one whose ends the audit trail has recorded
+    HEADS_WAITING = "heads_waiting"  # more ends of the ledger moved than one round records
     AUDIT_FAILED = "audit_failed"  # the verification of the audit trail failed
     TEST = "test"  # sent by hand, to try a channel
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,22 @@ from inkgate.service.orders.models import OrderRow, RefundRow
 
 ROUND_ID = 1
 ROWS_PER_STATEMENT = 500
+MAX_CHANNELS = 20_000  # in one list
 MAX_CONDITIONS = 20_000  # conditions of one kind in one round, and conditions that hold
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which notices are wanted: on the channels of an account (None: of the operators, or with `everything` all), and
+    "" or None for any state, kind, channel and time."""
+
+    owner_id: str | None
+    everything: bool = False
+    state: str = ""
+    kind: str = ""
+    channel_id: str = ""
+    since: datetime | None = None
+
 
 # --- what is looked at ------------------------------------------------------------------------------------------
 
@@ -202,6 +218,12 @@ async def channels(
     return list(await session.scalars(query.limit(limit).offset(offset)))
 
 
+async def every_channel(session: AsyncSession) -> list[ChannelRow]:
+    """The channels of the operators and of all accounts, the first MAX_CHANNELS by age."""
+    query = select(ChannelRow).order_by(ChannelRow.created_at, ChannelRow.id).limit(MAX_CHANNELS)
+    return list(await session.scalars(query))
+
+
 async def live_channels(session: AsyncSession) -> list[ChannelRow]:
     """Every channel that is not paused."""
     return list(await session.scalars(select(ChannelRow).where(ChannelRow.paused_at.is_(None))))
@@ -328,11 +350,23 @@ async def notices(
     offset: int = 0,
 ) -> list[NoticeRow]:
     """Notices on the channels of an account (None: the operators'; `everything`: all), newest first."""
+    return await matching(session, Wanted(owner_id, everything=everything, state=state), limit, offset)
+
+
+async def matching(session: AsyncSession, wanted: Wanted, limit: int, offset: int = 0) -> list[NoticeRow]:
+    """The notices of a filter, newest first."""
     query = select(NoticeRow)
-    if not everything:
+    owner_id = wanted.owner_id
+    if not wanted.everything:
         query = query.where(NoticeRow.owner_id == owner_id if owner_id else NoticeRow.owner_id.is_(None))
-    if state:
-        query = query.where(NoticeRow.state == state)
+    if wanted.state:
+        query = query.where(NoticeRow.state == wanted.state)
+    if wanted.kind:
+        query = query.where(NoticeRow.kind == wanted.kind)
+    if wanted.channel_id:
+        query = query.where(NoticeRow.channel_id == wanted.channel_id)
+    if wanted.since is not None:
+        query = query.where(NoticeRow.created_at >= wanted.since)
     query = query.order_by(NoticeRow.created_at.desc(), NoticeRow.id.desc()).limit(limit).offset(offset)
     return list(await session.scalars(query))
 

@@ -26,6 +26,8 @@ _TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.WORKERS_DOWN: ("没有可用的识别进程", "No worker is alive"),
     Kind.CERTIFICATE_ENDING: ("证书即将到期：{name}", "Certificate ends soon: {name}"),
     Kind.LEDGER_FAILED: ("账本核对不符", "Ledger and packs disagree"),
+    Kind.HEADS_FAILED: ("账本与审计所记的链尾不符", "Ledger and the ends in the audit trail disagree"),
+    Kind.HEADS_WAITING: ("账本链尾未及时记入审计", "Ends of the ledger are recorded late"),
     Kind.AUDIT_FAILED: ("操作审计校验失败", "Verification of the audit trail failed"),
     Kind.TEST: ("测试通知", "Test notice"),
 }
@@ -58,6 +60,20 @@ _LINES: Mapping[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Kind.LEDGER_FAILED: (
         ("资源包与账本相差 {units} 次。请运行：inkgate ledger verify",),
         ("Packs and ledger entries differ by {units} units. Run: inkgate ledger verify",),
+    ),
+    Kind.HEADS_FAILED: (
+        ("{problem}", "请运行：inkgate ledger verify"),
+        ("{problem}", "Run: inkgate ledger verify"),
+    ),
+    Kind.HEADS_WAITING: (
+        (
+            "上一轮有 {waiting} 个计量器的链尾没有记入审计，共 {meters} 个。",
+            "请缩短 INKGATE_AUDIT__CHECKPOINT_MINUTES。",
+        ),
+        (
+            "In the last round the ends of {waiting} meters of {meters} were left out.",
+            "Shorten INKGATE_AUDIT__CHECKPOINT_MINUTES.",
+        ),
     ),
     Kind.AUDIT_FAILED: (
         ("{problem}", "请运行：inkgate audit verify"),

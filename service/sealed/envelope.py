@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from inkgate.service.contract.base64_text import decode_pieces
 from inkgate.service.contract.bounded_json import Buffer, InvalidJson, LongString, loads
 from inkgate.service.errors import SealFault
 from inkgate.service.sealed import sm2, sm3, sm4
+from inkgate.service.sealed.keys import decode_public
 
 _FIELDS = ("ciphertextBlob", "encryptedBody", "encryptedHashKey", "ciphertextBlobHash", "encryptedBodyHash")
 
@@ -55,6 +57,21 @@ def open_request(body: Buffer, private_key: bytes, provider: sm2.Provider | None
     except ValueError:
         raise SealFault(40020, "SM4解密失败", "SM4对称密钥加解密出现异常") from None
     return SealedRequest(plain, sm4_key, mac_key)
+
+
+def seal_request(plain: bytes, public_key: str) -> tuple[bytes, SealedRequest]:
+    """A sealed body as a client makes it, with new keys, and what opens its answer. `public_key` is the base64 text of
+    the console. Raises ValueError for one that is not a public key."""
+    point, keys = decode_public(public_key), SealedRequest(plain, secrets.token_bytes(sm4.KEY), secrets.token_bytes(16))
+    texts = {
+        "ciphertextBlob": base64.b64encode(sm2.encrypt(point, keys.sm4_key)),
+        "encryptedBody": base64.b64encode(sm4.encrypt(keys.sm4_key, plain)),
+    }
+    fields = {name: text.decode() for name, text in texts.items()}
+    fields["encryptedHashKey"] = base64.b64encode(sm2.encrypt(point, keys.mac_key)).decode()
+    for name, text in texts.items():
+        fields[f"{name}Hash"] = base64.b64encode(sm3.hmac(keys.mac_key, text)).decode()
+    return json.dumps(fields).encode(), keys
 
 
 def seal_answer(plain: bytes, request: SealedRequest) -> bytes:

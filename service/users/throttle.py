@@ -1,4 +1,5 @@
-"""Limits sign-ins per address and login, counted in the database: for all processes of the console together.
+"""Limits sign-ins per address and login, and attempts at the set-up code, counted in the database: for all processes of
+the console together.
 
 A window begins with the first attempt of its key. The number of rows is bounded by the rate of password checks, each of
 which is slow on purpose; rows of old windows are deleted at sign-ins.
@@ -10,6 +11,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
 from inkgate.service.audit import trail
@@ -17,7 +19,9 @@ from inkgate.service.db.work import UnitOfWork
 from inkgate.service.users import repository
 
 WINDOW = timedelta(minutes=15)
-Kind = Literal["address", "login"]
+MAX_SETUPS_OF_ADDRESS = 10  # attempts at the set-up code per window and address; an IPv6 /64 counts as one address
+MAX_SETUPS = 100  # attempts at it per window from all addresses, so that no more rows are made either
+Kind = Literal["address", "login", "setup address", "setup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,29 @@ async def register(work: UnitOfWork, network: str, login: str, limits: tuple[int
     return None
 
 
+async def register_setup(work: UnitOfWork, network: str) -> Refusal | None:
+    """Count an attempt at the set-up code before it is decided; None when it may proceed. Refused attempts of one
+    address do not count for all, or a single guesser would lock out the operator."""
+    now = await work.now()
+    rows = []
+    limits: tuple[tuple[Kind, str, int], ...] = (
+        ("setup", "", MAX_SETUPS),
+        ("setup address", network, MAX_SETUPS_OF_ADDRESS),
+    )
+    for kind, value, limit in limits:
+        row = await repository.attempt(work.session, _key(kind, value), now, now - WINDOW)
+        if row.count >= limit:
+            await repository.count_attempt(work.session, row.key, allowed=False)
+            refusal = Refusal(kind, _seconds_left(row.begun_at, now), row.refused + 1)
+            if _is_power_of_ten(refusal.refused):
+                await _record(work, refusal, "")
+            return refusal
+        rows.append(row)
+    for row in rows:
+        await repository.count_attempt(work.session, row.key, allowed=True)
+    return None
+
+
 async def forgive(work: UnitOfWork, network: str, login: str, attempts: int) -> None:
     """Take back counted attempts that made up a good sign-in; delete the rows of old windows."""
     keys = [_key("address", network), _key("login", login)]
@@ -60,7 +87,7 @@ async def forgive(work: UnitOfWork, network: str, login: str, attempts: int) -> 
 
 
 async def _record(work: UnitOfWork, refusal: Refusal, login: str) -> None:
-    subject, account_id = "sign-ins", None
+    subject, account_id = "sign-ins" if refusal.kind == "address" else "set-up code", None
     if refusal.kind == "login":
         user = await repository.user_named(work.session, login)
         subject, account_id = (f"user {user.login}", user.account_id) if user else ("unknown user", None)
@@ -68,6 +95,18 @@ async def _record(work: UnitOfWork, refusal: Refusal, login: str) -> None:
         work, "user.throttle", subject, account_id, result="refused", by=refusal.kind, count=refusal.refused,
         wait_seconds=refusal.seconds,
     )  # fmt: skip
+
+
+def network_of(client: str) -> str:
+    """The key of an address: the IPv4 address, or the /64 network of an IPv6 address, since one customer owns it."""
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped) if mapped else f"{int(address) >> 64:x}"
+    return str(address)
 
 
 def _key(kind: Kind, value: str) -> str:

@@ -1,7 +1,8 @@
 """Images for a machine without a registry: Debian's own packages behind the names that compose.yaml and Dockerfile use.
 
-    python -m tests.compose.base_images python    the base of our images: prints its tag
-    python -m tests.compose.base_images stores    nginx, Postgres, Valkey and Prometheus as compose names them
+    python -m tests.compose.base_images python         the base of our images: prints its tag
+    python -m tests.compose.base_images python arm64   the same for ARM64, which needs qemu-user-static
+    python -m tests.compose.base_images stores         nginx, Postgres, Valkey and Prometheus as compose names them
 
 Each is made once and kept by the container engine. Python comes from Debian 12, Postgres and Valkey from Debian 13, and
 nginx and Prometheus from Debian testing: compose.yaml needs newer ones than Debian 13 has.
@@ -9,6 +10,8 @@ nginx and Prometheus from Debian testing: compose.yaml needs newer ones than Deb
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -69,11 +72,12 @@ ENTRYPOINT ["prometheus"]
 }
 
 
-def python() -> str:
+def python(architecture: str = "") -> str:
     """The tag of a Debian 12 with its Python 3.11, which reaches the package index as this machine does."""
-    if not exists(PYTHON):
-        _import("bookworm", ("python3", "python3-venv", "ca-certificates"), PYTHON, _add_package_index)
-    return PYTHON
+    tag = f"{PYTHON}-{architecture}" if architecture else PYTHON
+    if not exists(tag):
+        _import("bookworm", ("python3", "python3-venv", "ca-certificates"), tag, _add_package_index, architecture)
+    return tag
 
 
 def stores() -> str:
@@ -116,16 +120,41 @@ def docker(*arguments: str, text: str | None = None) -> str:
     return done.stdout
 
 
-def _import(suite: str, packages: Sequence[str], tag: str, change: Callable[[Path], None] | None = None) -> None:
+def _import(
+    suite: str,
+    packages: Sequence[str],
+    tag: str,
+    change: Callable[[Path], None] | None = None,
+    architecture: str = "",
+) -> None:
     """Import a fresh minimal Debian with `packages` under a tag."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        root = debian(Path(folder, "root"), suite, packages)
+        root = debian(Path(folder, "root"), suite, packages, architecture)
         if change is not None:
             change(root)
         shutil.rmtree(root / "var/cache/apt/archives")
+        if architecture:
+            _load(root, Path(folder, "image"), tag, architecture)
+            return
         tar = subprocess.Popen(["tar", "--create", "--directory", str(root), "."], stdout=subprocess.PIPE)
         subprocess.run(["docker", "import", "-", tag], stdin=tar.stdout, check=True, stdout=subprocess.DEVNULL)
         assert tar.wait() == 0
+
+
+def _load(root: Path, image: Path, tag: str, architecture: str) -> None:
+    """Load a root filesystem as an image of another architecture; `docker import` of Docker 20 would record its own."""
+    image.mkdir()
+    subprocess.run(["tar", "--create", "--file", str(image / "layer.tar"), "--directory", str(root), "."], check=True)
+    with (image / "layer.tar").open("rb") as layer:
+        digest = hashlib.file_digest(layer, "sha256").hexdigest()
+    layers = {"type": "layers", "diff_ids": [f"sha256:{digest}"]}
+    config = {"architecture": architecture, "os": "linux", "config": {}, "rootfs": layers}
+    (image / "config.json").write_text(json.dumps(config))
+    manifest = [{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]
+    (image / "manifest.json").write_text(json.dumps(manifest))
+    tar = subprocess.Popen(["tar", "--create", "--directory", str(image), "."], stdout=subprocess.PIPE)
+    subprocess.run(["docker", "load"], stdin=tar.stdout, check=True, stdout=subprocess.DEVNULL)
+    assert tar.wait() == 0
 
 
 def _add_package_index(root: Path) -> None:
@@ -141,4 +170,4 @@ def _add_package_index(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    print({"python": python, "stores": stores}[sys.argv[1]]())
+    print({"python": python, "stores": stores}[sys.argv[1]](*sys.argv[2:]))

@@ -63,7 +63,7 @@ def service(folder: Path, **settings: str) -> Iterator[str]:
 
 
 @contextmanager
-def example_service(folder: Path) -> Iterator[tuple[str, dict[tuple[str, str], tuple[str, str]]]]:
+def example_service(folder: Path, **settings: str) -> Iterator[tuple[str, dict[tuple[str, str], tuple[str, str]]]]:
     """`service` on a database with the example data; yields its base URL, and the users of it for those of a walk."""
     database = Database(url=f"sqlite+aiosqlite:///{folder}/inkgate.db")
 
@@ -83,7 +83,7 @@ def example_service(folder: Path) -> Iterator[tuple[str, dict[tuple[str, str], t
         OPERATOR: (customers.OPERATOR, passwords[customers.OPERATOR]),
         CUSTOMER: (customers.CUSTOMER, passwords[customers.CUSTOMER]),
     }
-    with service(folder, CONSOLE__REGIONS=table, LEDGER__RETENTION_DAYS=str(RETENTION_DAYS)) as base:
+    with service(folder, CONSOLE__REGIONS=table, LEDGER__RETENTION_DAYS=str(RETENTION_DAYS), **settings) as base:
         yield base, users
 
 

@@ -1,5 +1,6 @@
 // Layout problems of a page, as a list of sentences. Evaluated in the page by tests/console/page_checks.py.
 () => {
+  const SHORT = 8;  // characters of a name that fits into every column
   const found = [];
   const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > width) found.push(`the page is ${document.documentElement.scrollWidth} wide`);
@@ -31,6 +32,11 @@
     const parent = node.parentElement;
     if (!node.data.trim() || parent.closest("svg") || hidden(parent)) continue;
     range.selectNodeContents(node);
+    // A short name, such as that of a capability, is not broken in two.
+    const text = node.data.trim();
+    const lines = [...range.getClientRects()].filter((box) => box.width > 2);
+    const broken = lines.length > 1 && lines[lines.length - 1].top > lines[0].top + 8;
+    if (broken && text.length <= SHORT && !/[\d:/]/.test(text)) found.push(`broken in two: ${name(parent)}`);
     for (const box of range.getClientRects()) {
       const part = seen(box, parent);
       if (part.right - part.left < 2 || part.bottom - part.top < 2) continue;
@@ -62,5 +68,10 @@
     if (hidden(cell) || getComputedStyle(cell, "::before").content === "none") continue;
     if (cell.scrollHeight > cell.clientHeight + 1) found.push(`a label overflows its cell: ${name(cell)}`);
   }
+  // A message is said once: not above the page and in the dialog as well.
+  const messages = [...document.querySelectorAll(".alert, .toast")].filter((each) => each.checkVisibility());
+  const said = messages.map((each) => each.textContent.trim()).filter((text, index, all) => text && all.indexOf(text) !== index);
+  for (const text of said) found.push(`said twice: “${text}”`);
+
   return [...new Set(found)].slice(0, 10);
 }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.audit import repository as audit
@@ -19,8 +20,8 @@ from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Server, Settings
 from inkgate.service.telemetry.health import Health
-from inkgate.service.users import attempts, repository
-from inkgate.service.users.models import SessionRow, UserRow
+from inkgate.service.users import repository, throttle
+from inkgate.service.users.models import AttemptRow, SessionRow, UserRow
 from tests.console.console_fixture import PASSWORD, ConsoleFixture
 from tests.postgres import ON_SQLITE
 
@@ -91,10 +92,10 @@ async def test_guesses_of_the_set_up_code_are_limited(engine: AsyncEngine) -> No
     async def guess(peer: str, code: str) -> httpx.Response:
         return await console.visitor(peer).submit("/setup", page="/setup", login="chief", password=PASSWORD, code=code)
 
-    for number in range(attempts.MAX_PER_ADDRESS):
+    for number in range(throttle.MAX_SETUPS_OF_ADDRESS):
         assert (await guess("192.0.2.7", f"guess number {number:04}")).status_code == 422
     late = await guess("192.0.2.7", CODE)  # the right code is refused too, or a guesser would learn it
-    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.WINDOW_SECONDS
+    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= throttle.WINDOW.total_seconds()
     assert (await guess("198.51.100.7", CODE)).status_code == 303
 
 
@@ -108,11 +109,11 @@ async def test_guesses_behind_a_trusted_proxy_count_by_client(engine: AsyncEngin
         lines = [("x-forwarded-for", line) for line in forwarded]
         return (await visitor.post("/setup", data=fields, headers=lines)).status_code
 
-    for number in range(attempts.MAX_PER_ADDRESS):  # forged entries are to the left, also in further headers
+    for number in range(throttle.MAX_SETUPS_OF_ADDRESS):  # forged entries are to the left, also in further headers
         assert await guess(f"198.51.100.{number}, 192.0.2.7, 10.0.0.1") == 422
     assert await guess("192.0.2.7", code=CODE) == 429
     assert await guess("198.51.100.7", "192.0.2.7", code=CODE) == 429, "lines are one list"
-    for _ in range(attempts.MAX_PER_ADDRESS):  # not a trusted proxy: its own address counts
+    for _ in range(throttle.MAX_SETUPS_OF_ADDRESS):  # not a trusted proxy: its own address counts
         assert await guess("203.0.113.1", peer="192.0.2.8") == 422
     assert await guess("203.0.113.2", peer="192.0.2.8", code=CODE) == 429
     assert await guess("192.0.2.9", code=CODE) == 303, "another client of the same proxy"
@@ -124,28 +125,29 @@ async def test_a_console_does_not_start_with_malformed_trusted_proxies(console: 
         ConsoleDependencies.of(settings, console.engine, console.parts.vault, None)
 
 
-def test_attempts_are_limited_per_address_and_in_total() -> None:
-    now = [0.0]
-    counted = attempts.Attempts(lambda: now[0])
+async def test_attempts_at_the_set_up_code_are_limited_per_address_and_in_total(engine: AsyncEngine) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
 
-    def register(address: str) -> int:
-        return counted.register(attempts.network_of(address))
+    async def register(address: str) -> int:
+        async with work.unit_of_work(engine, "test", lambda _: now) as unit:
+            refusal = await throttle.register_setup(unit, throttle.network_of(address))
+        return refusal.seconds if refusal is not None else 0
 
-    assert [register("192.0.2.7") for _ in range(attempts.MAX_PER_ADDRESS)] == [0] * attempts.MAX_PER_ADDRESS
-    assert register("192.0.2.7") == register("::ffff:192.0.2.7") == attempts.WINDOW_SECONDS
-    admitted = sum(register(f"10.0.{host // 250}.{host % 250}") == 0 for host in range(5000))
-    assert admitted == attempts.MAX_TOTAL - attempts.MAX_PER_ADDRESS
-    now[0] = attempts.WINDOW_SECONDS
-    assert register("192.0.2.7") == 0
-    one_network = [register(f"2001:db8::{host:x}") == 0 for host in range(100)]
-    assert sum(one_network) == attempts.MAX_PER_ADDRESS
-
-
-def test_the_memory_of_addresses_is_bounded() -> None:
-    counted = attempts.Attempts(lambda: 0.0, total=0)
-    for host in range(3000):
-        counted.register(f"10.0.{host // 250}.{host % 250}")
-    assert len(counted._by_key) == attempts.MAX_KEYS
+    most = throttle.MAX_SETUPS_OF_ADDRESS
+    assert [await register("192.0.2.7") for _ in range(most)] == [0] * most
+    window = round(throttle.WINDOW.total_seconds())
+    assert await register("192.0.2.7") == await register("::ffff:192.0.2.7") == window
+    admitted = sum([await register(f"10.0.0.{host}") == 0 for host in range(2 * throttle.MAX_SETUPS)])
+    assert admitted == throttle.MAX_SETUPS - most, "refused attempts of one address are not counted for all"
+    async with work.read_session(engine) as session:
+        rows = await session.scalar(select(func.count()).select_from(AttemptRow))
+        refused = [each.subject for each in await audit.events(session, action="user.throttle")]
+    assert rows == 2 + admitted, "the number of addresses does not add rows once no attempt is admitted"
+    assert refused and set(refused) == {"set-up code"}
+    now += throttle.WINDOW
+    assert await register("192.0.2.7") == 0
+    one_network = [await register(f"2001:db8::{host:x}") == 0 for host in range(20)]
+    assert sum(one_network) == most
 
 
 async def test_each_sign_in_has_a_token_of_its_own_and_only_its_hash_is_kept(console: ConsoleFixture) -> None:

@@ -39,11 +39,26 @@ async def test_the_ledger_is_listed_line_by_line_page_by_page(console: ConsoleFi
     page = await chief.see(f"/operator/ledger?account={console.account_id}")
     assert "portal_app" in page and "192.0.2.7" in page
     sheet = rows(await chief.see(f"/operator/ledger.csv?account={console.account_id}"))
-    assert sheet[0][:3] == ["call_id", "line", "seq"] and len(sheet) == operator_ledger.PER_PAGE + 4
+    assert sheet[0][:3] == ["调用编号", "行", "序号"] and len(sheet) == operator_ledger.PER_PAGE + 4
     none = await chief.see(f"/operator/ledger.csv?account={console.account_id}&since=2026-01-01&until=2026-01-02")
     assert len(rows(none)) == 1
     assert (await chief.get("/operator/ledger?account=0")).status_code == 404
     assert (await (await console.signed_in("lin")).get("/operator/ledger.csv")).status_code == 403
+
+
+async def test_headings_of_exports_are_in_the_language_of_the_page(console: ConsoleFixture) -> None:
+    chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
+    ledger = f"/operator/ledger.csv?account={console.account_id}"
+    exports = [(chief, ledger), (chief, "/operator/audit.csv"), (chief, "/operator/takeover/report.csv")]
+    exports += [(lin, each) for each in ("/bills.csv", "/monitor.csv", "/monitor-errors.csv")]
+    for client, path in exports:
+        chinese = rows(await client.see(path))[0]
+        client.cookies.set("inkgate_language", "en", path="/console")
+        english = rows(await client.see(path))[0]
+        client.cookies.delete("inkgate_language", path="/console")
+        assert len(chinese) == len(english) > 4, path
+        assert "能力" in chinese or "操作" in chinese, path
+        assert all(each.isascii() for each in english), path
 
 
 async def test_no_export_of_the_console_has_a_formula(console: ConsoleFixture) -> None:
@@ -55,7 +70,7 @@ async def test_no_export_of_the_console_has_a_formula(console: ConsoleFixture) -
         await place_order(unit, sub.id, {"plate-100k": 1}, approval="immediate")
     chief, lin = await console.signed_in("chief"), await console.signed_in("lin")
     ledger = rows(await chief.see(f"/operator/ledger.csv?account={console.account_id}"))
-    assert ledger[1][ledger[0].index("request_id")] == "'" + sent
+    assert ledger[1][ledger[0].index("请求编号")] == "'" + sent
     found = [
         await chief.see("/operator/audit.csv"),
         await lin.see("/bills.csv"),

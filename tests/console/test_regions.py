@@ -13,6 +13,7 @@ from inkgate.service.console import regions
 from inkgate.service.console.regions import PROVINCES, RegionTable
 from inkgate.service.errors import ConfigurationError
 from tests.console.console_fixture import ConsoleFixture
+from tests.console.test_english import chinese
 from tests.console.test_pages import call, traffic
 
 
@@ -94,6 +95,10 @@ async def test_the_overview_fetches_its_callers_by_network_and_province(engine: 
     console.app.routes[-1].app.state.parts = replace(console.parts, regions=table)  # type: ignore[attr-defined]
     drawn = await lin.see("/callers?days=7")
     assert re.search(r'<g class="level-5"><title>浙江 ZJ · 3 次 · 75\.0%', drawn) and "<td>未知</td>" in drawn
+    lin.cookies.set("inkgate_language", "en", path="/console")
+    english = await lin.see("/callers?days=7")
+    assert "<td>Zhejiang</td>" in english and "<title>Zhejiang ZJ · 3 calls" in english and not chinese(english)
+    lin.cookies.delete("inkgate_language", path="/console")
     elsewhere = RegionTable([("203.0.113.0/24", "浙江省")])
     console.app.routes[-1].app.state.parts = replace(console.parts, regions=elsewhere)  # type: ignore[attr-defined]
     assert "运营方的网段表中没有这些来源网段" in await lin.see("/callers?days=7")

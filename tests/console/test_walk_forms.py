@@ -181,6 +181,50 @@ def test_a_refused_dialog_opens_again_with_its_input_and_the_reason(lin: Browser
     assert list(axe(page)) == []
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(
+    ("path", "dialog", "field", "typed"),
+    [("/members", "new-user", "#user-login", CUSTOMER[0]), ("/apps", "new-app", "#name", "1234 5678")],
+)
+def test_the_reason_of_a_refusal_is_said_once(
+    lin: BrowserUser, path: str, dialog: str, field: str, typed: str, language: str
+) -> None:
+    from playwright.sync_api import expect
+
+    from tests.console.page_checks import LOOKS
+
+    lin.speak(language)
+    page = lin.go(path)
+    page.click(f"[data-opens={dialog}] >> nth=0")
+    page.fill(field, typed)
+    page.evaluate("document.querySelectorAll('form').forEach(form => form.noValidate = true)")
+    page.click(f"#{dialog} .main-action")
+    expect(page.locator(f"#{dialog}")).to_have_attribute("open", "")
+    expect(page.locator(".alert.bad:visible")).to_have_count(1)
+    assert [each for each in page.evaluate(LOOKS) if "twice" in each] == []
+
+
+def test_only_what_destroys_is_asked_in_red(lin: BrowserUser) -> None:
+    page = lin.go("/keys")
+    page.click(".head .main-action")
+    page.wait_for_selector(".secret")
+    for action, colour in (("rotate", "main-action"), ("disable", "danger")):
+        page.click(f"form[action$={action}] button >> nth=0")
+        assert colour in (page.get_attribute("#confirm [data-sure]", "class") or "")
+        page.click("#confirm [data-closes]")
+
+
+def test_a_bill_is_printed_without_what_is_clicked(lin: BrowserUser) -> None:
+    page = lin.go("/bills")
+    page.emulate_media(media="print", color_scheme="dark")
+    shown = {
+        each: page.locator(each).first.is_visible()
+        for each in ("h1", ".card", "#nav", ".top", ".foot", ".head .button")
+    }
+    assert shown == {"h1": True, ".card": True, "#nav": False, ".top": False, ".foot": False, ".head .button": False}
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(22, 29, 40)", "dark ink on white paper"
+
+
 def test_an_allow_list_with_a_bad_line_is_not_lost(lin: BrowserUser) -> None:
     from playwright.sync_api import expect
 

@@ -18,6 +18,13 @@ from inkgate.service.errors import Misuse
 ROOT = Path(str(files("inkgate.service.console")))
 
 
+SAME_FOR_ONE = {
+    "There are more than {n} events; use the command inkgate audit verify.",
+    "{n} lines are more than a page verifies; run inkgate ledger verify.",
+}
+"""English texts with a number before a plural that never are about one: limits that are larger."""
+
+
 def used() -> set[str]:
     """The texts used by templates and pages."""
     found: set[str] = set()
@@ -40,14 +47,16 @@ def test_each_text_is_translated_once() -> None:
 
 def test_an_entry_needs_no_blank_line_before_it() -> None:
     source = 'msgid ""\nmsgstr "header"\n\n# one\nmsgid "甲"\nmsgstr ""\n"a"\n" b"\nmsgid "乙"\nmsgstr "c"'
-    assert list(parse(source)) == [("甲", "a b"), ("乙", "c")]
+    assert list(parse(source)) == [("甲", ("a b",)), ("乙", ("c",))]
 
 
 def test_both_languages_have_the_same_placeholders() -> None:
     def values(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
-    assert [text for text, english in translations().items() if values(text) != values(english)] == []
+    assert [text for text, forms in translations().items() if values(text) != values(forms[-1])] == []
+    singular = {forms[0]: values(text) - values(forms[0]) for text, forms in translations().items() if len(forms) > 1}
+    assert [form for form, left_out in singular.items() if len(left_out) > 1] == [], "only the number may be left out"
 
 
 def test_no_template_has_untranslated_chinese() -> None:
@@ -60,6 +69,20 @@ def test_placeholders_are_filled_in_both_languages() -> None:
     assert Translator("en")("共 {n} 次", n=3) == "3 in all"
     assert Translator("zh")("共 {n} 次", n=3) == "共 3 次"
     assert Translator("fr").language == "zh"
+
+
+def test_english_has_a_singular() -> None:
+    english = Translator("en")
+    counted = {n: english("{n} 个应用", n=n) for n in (0, 1, 2, "1", "1,001")}
+    assert counted == {0: "0 apps", 1: "1 app", 2: "2 apps", "1": "1 app", "1,001": "1,001 apps"}
+    assert (english("次", n=1), english("次", n=2), english("次")) == ("call", "calls", "calls")
+
+
+def test_a_text_with_a_number_and_a_noun_has_a_singular() -> None:
+    """“{n} apps” would be “1 apps” for one. A text whose noun is not counted by its number is in SAME_FOR_ONE."""
+    counted = re.compile(r"\{(?:n|minutes|days)\} (?!ms\b)(?:wrong )?([a-z-]+s)\b")
+    found = {forms[0] for forms in translations().values() if len(forms) == 1 and counted.search(forms[0])}
+    assert found == SAME_FOR_ONE
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,8 @@ def test_a_thread_that_ends_is_restarted() -> None:
 
 SHORT_LIVED = {
     ("accounts/sql_directory.py", "_record_use"): "one write, at most one a minute and key",
+    ("attest/chaos/run.py", "_kill_in_turn"): "the clients of one chaos run, awaited by it",
+    ("attest/chaos/traffic.py", "run"): "the clients of one chaos run, which ends with them",
     ("broker/local.py", "attach"): "as long as one worker process; a new one brings a new one",
     ("cli/demo.py", "start"): "the demo's own four calls",
     (

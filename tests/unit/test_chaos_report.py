@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.chaos.clients import Attempt, Call
+from inkgate.service.attest.chaos.verdict import Attempt, Call
 from tests.crash.chaos.faults import InjectedFault
 from tests.crash.chaos.report import Observations, judge
 

@@ -40,6 +40,7 @@ class Shell:
     def type(self, command: str) -> str:
         """Run one command and return its output. Raises AssertionError when it fails or ends the shell."""
         self._transcript.write(f"{self._prompt} {command}\n")
+        begun = time.monotonic()
         print(command, file=self._process.stdin, flush=True)
         print(f"printf '\\n{_END} %s\\n' $?", file=self._process.stdin, flush=True)
         lines: list[str] = []
@@ -47,6 +48,7 @@ class Shell:
             if line.startswith(_END):
                 output = "".join(lines).removesuffix("\n")
                 self._transcript.write(output + ("\n" if output and not output.endswith("\n") else ""))
+                self._transcript.write(f"({time.monotonic() - begun:.1f} s)\n")
                 self._transcript.flush()
                 assert line.split()[1] == "0", f"{command}\n{output}"
                 return output

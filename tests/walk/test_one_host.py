@@ -1,4 +1,5 @@
-"""docs/howto/install-one-host.md alone, as a new operator follows it: installation, a signed call, then an upgrade.
+"""docs/howto/install-one-host.md alone, as a new operator follows it: installation, a signed call, the console through
+TLS, then an upgrade. The seconds of each step are in the transcript.
 
 Every command is the page's. What the operator brings is what the page asks for: Debian with the packages it names, an
 image, and the keys copied from the commands' own output. The transcript is left in build/walk-one-host.txt.
@@ -49,9 +50,9 @@ def source_tree(folder: Path) -> Path:
         text=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() or (ROOT / name).is_symlink():  # src/inkgate has links to folders
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     return folder
 
 
@@ -111,16 +112,31 @@ def test_install_signed_call_and_upgrade(machine: Machine) -> None:
     assert machine.run("ls", "/sys/class/net").stdout.split() == ["lo"]
     operator = Operator(machine.shell)
     said = [operator.type(block) for title, block in PAGE[2:] if not title.startswith("没有 systemd")]
-    install, *_, ready, keys, call, _doctor, public = said
+    install, *_, ready, keys, call, _doctor, public, console = said
     assert "files are whole" in install
     assert '"status":"ok"' in ready.replace(" ", "")
     assert "APPKEY=" in keys
     for answer in (call, public):
         assert '"statusCode":0' in answer
         assert "图书馆开放通知" in answer
+    assert "<title>" in console
+    sign_in(machine, "admin", re.search(r"^PASSWORD=(\S+)$", console, re.MULTILINE)[1])
     machine.shell.type("cd /root/inkgate-next")
     ((_, upgrade),) = [found for found in blocks("upgrade", "一台主机", "compose") if found[0]]
     operator.type(upgrade)
     assert machine.run("readlink", "/opt/inkgate").stdout == "/opt/inkgate-1.1.0\n"
-    assert "图书馆开放通知" in operator.type(PAGE[-3][1].split("\n", 1)[1])
+    assert "图书馆开放通知" in operator.type(PAGE[-4][1].split("\n", 1)[1])
     assert machine.run("systemctl", "is-enabled", "inkgate").stdout == "enabled\n"
+
+
+def sign_in(machine: Machine, login: str, password: str) -> None:
+    """Sign in to the console through nginx, as a browser does: the answer leads to the change of the password."""
+    browser = ("curl", "--insecure", "-fsS", "--cookie", "/root/cookies", "--cookie-jar", "/root/cookies")
+    page = machine.run(*browser, "https://127.0.0.1/console/login").stdout
+    token = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert token, page[-2000:]
+    form = {"csrf": token[1], "login": login, "password": password}
+    fields = [option for name, value in form.items() for option in ("--data-urlencode", f"{name}={value}")]
+    where = ("--location", "--write-out", "\n%{http_code} %{url_effective}")
+    done = machine.run(*browser, *where, *fields, "https://127.0.0.1/console/login")
+    assert done.stdout.endswith("\n200 https://127.0.0.1/console/password"), done.stdout[-2000:]

@@ -9,7 +9,15 @@ from starlette.responses import Response
 
 from inkgate.service.console.page_request import Customer
 from inkgate.service.console.pages.overview import networks
-from inkgate.service.console.regions import PRIVATE, PROVINCES, RegionTable, Tile, region_without_table, tiles
+from inkgate.service.console.regions import (
+    PRIVATE,
+    PROVINCES,
+    RegionTable,
+    Tile,
+    in_language,
+    region_without_table,
+    tiles,
+)
 from inkgate.service.console.render import render
 from inkgate.service.console.scope import VisibleAccounts, scope_of, span_of
 from inkgate.service.db.work import UnitOfWork
@@ -50,4 +58,11 @@ async def fragment(page_request: Customer, days: str = "7") -> Response:
     assert page_request.account is not None
     async with page_request.reading() as unit:
         model = await view(unit, await scope_of(unit, page_request.account), days, page_request.parts.regions)
-    return render(page_request, "callers.html", model=model, private=PRIVATE)
+    language = page_request.translate.language
+    return render(
+        page_request,
+        "callers.html",
+        model=model,
+        private=PRIVATE,
+        region_name=lambda region: in_language(region, language),
+    )

@@ -215,6 +215,8 @@ def kind_names(page_request: PageRequest) -> Mapping[str, str]:
         Kind.WORKERS_DOWN: _("识别进程全部停止"),
         Kind.CERTIFICATE_ENDING: _("证书即将到期"),
         Kind.LEDGER_FAILED: _("账本核对不符"),
+        Kind.HEADS_FAILED: _("账本与审计所记的链尾不符"),
+        Kind.HEADS_WAITING: _("账本链尾未及时记入审计"),
         Kind.AUDIT_FAILED: _("操作审计校验失败"),
         Kind.TEST: _("测试"),
     }

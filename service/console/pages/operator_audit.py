@@ -16,6 +16,7 @@ from inkgate.service.audit.models import EventRow
 from inkgate.service.audit.repository import Filter
 from inkgate.service.audit.words import Part
 from inkgate.service.console.downloads import csv_stream, saved_as
+from inkgate.service.console.export_heads import headings
 from inkgate.service.console.page_request import Operator, PageRequest
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render, title
@@ -124,7 +125,8 @@ async def audit_csv(
     """The matching events as CSV, oldest first, as a stream."""
     wanted = filter_of(q, kind, action, result, since, until)
     await page_request.record("export.audit", "audit trail", format="csv")
-    return csv_stream("audit.csv", export.COLUMNS, _rows(page_request, wanted))
+    head = headings(export.COLUMNS, page_request.translate.language)
+    return csv_stream("audit.csv", head, _rows(page_request, wanted))
 
 
 @router.get("/audit.jsonl")

@@ -19,6 +19,7 @@ from inkgate.service.audit.repository import Filter
 from inkgate.service.console import repository
 from inkgate.service.console.codes import code_name
 from inkgate.service.console.downloads import csv_stream
+from inkgate.service.console.export_heads import headings
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
 from inkgate.service.console.pages.operator_audit import day_of
 from inkgate.service.console.render import render
@@ -160,7 +161,8 @@ async def as_csv(page_request: Operator, account: str = "", since: str = "", unt
         "export.ledger", f"ledger of {found.name}", found.id, since=begin.isoformat(), until=end.isoformat()
     )
     lines = _line_rows(page_request, found.parent_id or found.id, begin, end)
-    return csv_stream("ledger.csv", ledger_reader.LINE_COLUMNS, lines)
+    head = headings(ledger_reader.LINE_COLUMNS, page_request.translate.language)
+    return csv_stream("ledger.csv", head, lines)
 
 
 async def _verify(page_request: PageRequest, account_id: str) -> Proof:

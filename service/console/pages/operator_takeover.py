@@ -14,6 +14,7 @@ from inkgate.service.accounts.lookup import find_app
 from inkgate.service.accounts.models import AppRow
 from inkgate.service.console.app_labels import ID_DIGITS
 from inkgate.service.console.downloads import csv_answer
+from inkgate.service.console.export_heads import headings
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import Malformed, NotFound, Operator, PageRequest
 from inkgate.service.console.paging import Page, Paging
@@ -126,7 +127,8 @@ async def report_csv(page_request: Operator, days: str = "") -> Response:
         now = await unit.now()
         found = await reports.report(unit.session, now - timedelta(days=_days(days) - 1), now)
     await page_request.record("export.takeover", "takeover report")
-    return csv_answer("takeover.csv", CSV_COLUMNS, csv_rows(found))
+    head = headings(CSV_COLUMNS, page_request.translate.language)
+    return csv_answer("takeover.csv", head, csv_rows(found))
 
 
 @router.post("/route")

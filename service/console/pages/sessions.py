@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from inkgate.service.console import repository
 from inkgate.service.console.browsers import browser_name
-from inkgate.service.console.page_request import NotFound, Operator, PageRequest, SignedInRequest, lifetime
+from inkgate.service.console.page_request import NotFound, Operator, PageRequest, SignedInRequest
 from inkgate.service.console.paging import Page, Paging
+from inkgate.service.console.parts import lifetime
 from inkgate.service.console.render import go, render
 from inkgate.service.users import administration, shown_secrets
 from inkgate.service.users.administration import SessionLine

@@ -23,17 +23,15 @@ from inkgate.service.console.page_request import (
     NotFound,
     PageRequest,
     SignedInRequest,
-    lock_of,
-    password_rules,
 )
+from inkgate.service.console.parts import lock_of, password_rules
 from inkgate.service.console.places import MAX_PLACE, next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.console.translations import LANGUAGES
 from inkgate.service.errors import Misuse
 from inkgate.service.settings import MAX_SETUP_CODE
-from inkgate.service.users import factor, repository
+from inkgate.service.users import factor, repository, throttle
 from inkgate.service.users import service as users
-from inkgate.service.users.attempts import network_of
 from inkgate.service.users.passwords import PasswordRules
 
 router = APIRouter()
@@ -63,13 +61,14 @@ async def setup(page_request: AnyRequest) -> Response:
         return render(page_request, "setup.html", status, login=login, code_needed=needed, problem=problem, rules=rules)
 
     if needed:
-        wait = page_request.parts.attempts.register(network_of(page_request.client_address))
-        if wait:
+        async with page_request.begin() as unit:
+            refusal = await throttle.register_setup(unit, throttle.network_of(page_request.client_address))
+        if refusal is not None:
             said = page_request.translate(
-                "尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-wait // 60)
+                "尝试次数过多，请在 {minutes} 分钟后再试，或在本机上初始化。", minutes=-(-refusal.seconds // 60)
             )
             late = again(said, 429)
-            late.headers["retry-after"] = str(wait)
+            late.headers["retry-after"] = str(refusal.seconds)
             return late
         if not _code_fits(page_request):
             await page_request.record("setup.code", "set-up code", result="failed")

@@ -17,9 +17,9 @@ from inkgate.service.console.page_request import (
     AnyRequest,
     NotFound,
     PageRequest,
-    lifetime,
     visit_of,
 )
+from inkgate.service.console.parts import lifetime
 from inkgate.service.console.places import next_of
 from inkgate.service.console.render import go, render, set_cookie
 from inkgate.service.errors import ConfigurationError

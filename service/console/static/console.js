@@ -72,6 +72,7 @@
     dialog.querySelector("p").textContent = form.dataset.confirmText || "";
     const sure = dialog.querySelector("[data-sure]");
     sure.textContent = form.dataset.confirmAction;
+    sure.className = event.submitter?.matches(".danger") ? "button danger" : "button main-action"; // red only for what destroys
     sure.onclick = () => {
       form.dataset.sure = "1";
       dialog.close();
@@ -121,8 +122,14 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     label(document);
-    document.querySelector("dialog[data-open]")?.showModal();
+    const opened = document.querySelector("dialog[data-open]");
+    opened?.showModal();
+    if (opened?.querySelector(".alert.bad")) document.querySelector("main > .alert.bad")?.remove(); // said in the dialog
     takeFragment();
+    for (const chosen of document.querySelectorAll(".tabs [aria-current]")) { // one row that scrolls on a phone
+      const tabs = chosen.closest(".tabs");
+      tabs.scrollLeft = chosen.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - chosen.offsetWidth) / 2;
+    }
   });
   // A form that stays on the page can be sent again once it has its answer.
   document.addEventListener("htmx:afterRequest", (event) => {

@@ -59,6 +59,7 @@
   function reopen(form, text) {
     const dialog = form.closest("dialog");
     if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && text) document.querySelector("main > .alert.bad")?.remove(); // said once, in the dialog
     if (!text || form.querySelector(".alert") || (!dialog && document.querySelector("main .alert.bad"))) return;
     const alert = document.createElement("div");
     alert.className = "alert bad";
@@ -71,6 +72,7 @@
   function restore() {
     const { form: state, user } = document.body.dataset;
     const notice = document.getElementById("toast")?.dataset.notice;
+    const problem = document.querySelector("main > .alert.bad")?.textContent;
     if (!user) return; // the sign-in: what was typed waits for the page behind it
     const record = take();
     if (!record || (record.page ? record.page !== location.pathname : !state)) return;
@@ -79,7 +81,7 @@
       if (!form) continue;
       write(form, typed);
       if (record.page && typed.open) reopen(form, "");
-      if (!record.page) reopen(form, document.querySelector("main > .alert.bad")?.textContent || notice);
+      if (!record.page) reopen(form, problem || notice);
     }
   }
 

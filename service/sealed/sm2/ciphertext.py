@@ -51,7 +51,7 @@ def orderings(rest: bytes) -> Iterator[tuple[bytes, bytes]]:
 def unmask(shared: bytes, rest: bytes) -> bytes | None:
     """The plain text under the shared point d·C1 (64 bytes), or None when C3 fits neither order."""
     x, y = shared[:32], shared[32:]
-    mask = _kdf(shared, len(rest) - HASH)
+    mask = derive(shared, len(rest) - HASH)
     if not any(mask):  # GB/T 32918.4, B4: the text would not be masked
         return None
     for c2, c3 in orderings(rest):
@@ -71,6 +71,7 @@ def _ciphertext_forms(ciphertext: bytes) -> Iterator[tuple[bytes, bytes]]:
     yield ciphertext[:POINT], ciphertext[POINT:]  # also after 04 or 30: a bare x may begin with that byte
 
 
-def _kdf(secret: bytes, length: int) -> bytes:
+def derive(secret: bytes, length: int) -> bytes:
+    """The key derivation function of GB/T 32918.4, 5.4.3: `length` bytes."""
     blocks = -(-length // HASH)
     return b"".join(sm3.digest(secret + n.to_bytes(4, "big")) for n in range(1, blocks + 1))[:length]

@@ -9,11 +9,11 @@ import math
 import random
 import time
 import uuid
-from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
+from inkgate.service.attest.chaos.verdict import Attempt, Call
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.eop.signing import call_headers
 from inkgate.service.provision import Keys
@@ -25,28 +25,6 @@ from tests.tcp_reset import Client
 PATIENCE = 40.0  # seconds for which a client repeats a failed request
 _PAUSE = 0.5
 _TORN = 50  # images of a call whose answer is to be larger than the buffers of a client with small ones
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One request on the wire. `result` is ok, wrong, partial, refused or error; times are of the run's clock."""
-
-    begun: float
-    ended: float
-    result: str
-    detail: str = ""
-
-
-@dataclass(slots=True)
-class Call:
-    """One request id: what was sent, what was tried, and how many images the delivered answer holds."""
-
-    capability: str
-    images: list[bytes]
-    request_id: str
-    attempts: list[Attempt] = field(default_factory=list)
-    delivered: bool = False
-    read: int = 0
 
 
 class Clients:

@@ -8,22 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.crash.chaos.clients import Attempt, Call
+from inkgate.service.attest.chaos import verdict
+from inkgate.service.attest.chaos.verdict import Accounts, Attempt, Call, Promise
 from tests.crash.chaos.faults import InjectedFault
 
 SETTLING = 5.0  # seconds after a heal that still belong to its kill window, and the longest recovery allowed
 AVAILABILITY = 0.999
 UNJUDGED = 0.01  # share of attempts outside the windows that may be left out before the run is void
 _COLOURS = {"ok": "#2e7d32", "partial": "#f9a825", "refused": "#1565c0", "error": "#c62828", "wrong": "#000000"}
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """One line of the verdict."""
-
-    name: str
-    kept: bool
-    figure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,30 +33,15 @@ class Observations:
 
 def judge(calls: Sequence[Call], injected: Sequence[InjectedFault], seen: Observations) -> list[Promise]:
     attempts = [attempt for call in calls for attempt in call.attempts]
-    wrong = [attempt.detail for attempt in attempts if attempt.result == "wrong"]
     excused = [fault for fault in injected if fault.excused]
     outside = [attempt for attempt in attempts if not _in_window(attempt, excused)]
     unjudged = [attempt for attempt in outside if _machines(attempt, seen)]
     good = sum(attempt.result == "ok" for attempt in outside)
     share = good / (len(outside) - len(unjudged)) if good else 0.0
-    lost = [call.request_id for call in calls if not call.delivered]
-    # Every payment beyond the answers that reached us was kept from the client; where an answer came, we asked twice.
-    again = {key: len(units) for key, units in seen.charged.items() if len(units) > 1}
-    twice = [key for key, payments in again.items() if payments > seen.answers.get(key, 0)]
-    odd = [call for call in calls if call.delivered and _price(call) not in (seen.charged.get(call.request_id) or [0])]
     slow = [(fault.name, seconds) for fault, seconds in recoveries(calls, injected, seen) if seconds > SETTLING]
     return [
-        Promise("no wrong or crossed answer", not wrong, f"{len(wrong)} of {len(attempts)} attempts {wrong[:3]}"),
-        Promise("every call was answered in the end", not lost, f"{len(lost)} of {len(calls)} without an answer"),
-        Promise(
-            "nothing charged twice or undelivered",
-            not twice,
-            f"{len(twice)} request ids paid for more often than answered; {len(again) - len(twice)} asked again here "
-            "after an answer had come",
-        ),
-        Promise("delivered answers cost what they hold", not odd, f"{len(odd)} of {len(calls)} differ"),
+        *verdict.judge(calls, Accounts(seen.charged, seen.answers, seen.findings), _price),
         Promise("nothing is dated by a wrong clock", not seen.misdated, "; ".join(seen.misdated) or "nothing"),
-        Promise("the ledger verifies", not seen.findings, "; ".join(seen.findings[:3]) or "no finding"),
         Promise(
             f"available {AVAILABILITY:.1%} outside the kill windows",
             share >= AVAILABILITY,

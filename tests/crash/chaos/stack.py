@@ -207,13 +207,8 @@ class Stack:
     async def charged(self, url: str | None = None) -> dict[str, list[int]]:
         """Units that each call drew on packs, by the client's request id; of another database when one is named."""
         engine = databases.create(Database(url=url or self.url))
-        drawn = select(RecordRow.request_id, func.sum(RecordRow.units)).where(RecordRow.pack_id.is_not(None))
-        rows = drawn.group_by(RecordRow.request_id, RecordRow.call_id)
-        async with engine.connect() as connection:
-            found: dict[str, list[int]] = {}
-            for request_id, units in await connection.execute(rows):
-                if units:
-                    found.setdefault(request_id, []).append(int(units))
+        async with work.snapshot_session(engine) as session:
+            found = await ledger_reader.payments(session)
         await engine.dispose()
         return found
 

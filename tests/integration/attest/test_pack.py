@@ -7,7 +7,7 @@ import io
 import json
 import random
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -25,6 +25,7 @@ from tests import attest_verifier
 from tests.integration.metering.test_anchors import funded, rewrite, settled
 from tests.ledger_data import CustomerData
 from tests.postgres import ON_SQLITE
+from tests.unit.attest.test_chaos import alterations, good_run, part_of
 
 GIVEN = [
     Part("settings", "passed", "", {"settings": 1}, {"settings.json": b"[]\n"}),
@@ -33,11 +34,11 @@ GIVEN = [
 ]
 
 
-async def made(customer: CustomerData) -> packs.Made:
+async def made(customer: CustomerData, given: Sequence[Part] = GIVEN) -> packs.Made:
     def begin() -> AbstractAsyncContextManager[work.UnitOfWork]:
         return work.unit_of_work(customer.engine, "test", customer.clock)
 
-    return await packs.make(begin, lambda: work.snapshot_session(customer.engine), customer.vault, GIVEN)
+    return await packs.make(begin, lambda: work.snapshot_session(customer.engine), customer.vault, given)
 
 
 async def filled(customer: CustomerData) -> packs.Made:
@@ -184,6 +185,33 @@ async def test_a_changed_row_is_found_though_the_pack_is_signed_again(customer: 
             proof = "malformed"
         assert proof is not None, (name, data[-300:])
     assert count > 60
+
+
+@ON_SQLITE
+async def test_a_chaos_run_is_in_the_pack_and_its_calls_are_counted_again(customer: CustomerData) -> None:
+    await funded(customer)
+    await settled(customer)
+    found, key = await made(customer, [*GIVEN[:2], part_of(*good_run())]), await key_of(customer)
+    assert states(found)["chaos"] == "passed"
+    assert verification.verify(found.packed, found.public_key).findings == []
+    assert attest_verifier.broken(found.packed, found.public_key) is None
+    files = {name: data for name, data in members(found.packed).items() if not name.startswith("manifest.")}
+    page = files["index.html"].decode()
+    assert (
+        page.count('class="call"') == 25
+        and page.count('class="kill"') == 3
+        and "网关进程" in page
+        and "没有重复计费" in page
+    )
+    for document in alterations(json.loads(files["chaos.json"])):
+        altered = {**files, "chaos.json": json.dumps(document).encode()}
+        packed = archive.write(altered, {"product": "x", "made_at": "y"}, key.public_key, key.sign)
+        assert verification.verify(packed, key.public_key).findings
+        assert attest_verifier.broken_proof(altered, key.public_key) == "chaos.json"
+    del files["chaos.json"]
+    packed = archive.write(files, {"product": "x", "made_at": "y"}, key.public_key, key.sign)
+    assert "missing" in verification.verify(packed, key.public_key).findings[0]
+    assert attest_verifier.broken_proof(files, key.public_key) == "chaos.json"
 
 
 @ON_SQLITE

@@ -3,16 +3,20 @@ by the service and by a verifier of its own. On both databases."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from inkgate.service.audit import export, repository
+from inkgate.service.audit import export, repository, trail
 from inkgate.service.audit.keeper import AuditKeeper
 from inkgate.service.audit.models import EventRow
 from inkgate.service.audit.repository import Filter
@@ -20,6 +24,7 @@ from inkgate.service.db import work
 from inkgate.service.metering import anchors
 from inkgate.service.metering.chain import GENESIS, entry_hash, instant
 from inkgate.service.metering.ledger_reader import export_json, lines, meters, verify_file
+from inkgate.service.metering.models import MeterRow
 from inkgate.service.settings import Audit
 from tests import audit_verifier
 from tests.ledger_data import CustomerData
@@ -36,6 +41,13 @@ async def settled(customer: CustomerData, calls: int = 4) -> None:
 async def funded(customer: CustomerData) -> None:
     for capability in ("general", "plate"):
         await customer.grant(1000, capability)
+
+
+def stores(customer: CustomerData) -> tuple[anchors.Begin, anchors.Snapshot]:
+    return (
+        lambda: work.unit_of_work(customer.engine, "test", customer.clock),
+        lambda: work.snapshot_session(customer.engine),
+    )
 
 
 async def anchored(customer: CustomerData) -> EventRow | None:
@@ -101,11 +113,10 @@ async def test_gateways_share_the_interval(customer: CustomerData) -> None:
     await settled(customer)
     await anchored(customer)
     await settled(customer)
-    async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
-        assert not await anchors.anchor(unit, timedelta(minutes=15))
+    begin, snapshot = stores(customer)
+    assert not await anchors.anchor(begin, snapshot, timedelta(minutes=15))
     customer.clock.advance(minutes=15)
-    async with work.unit_of_work(customer.engine, "test", customer.clock) as unit:
-        assert await anchors.anchor(unit, timedelta(minutes=15))
+    assert await anchors.anchor(begin, snapshot, timedelta(minutes=15))
 
 
 async def test_a_rewritten_ledger_is_found_and_its_proof_is_kept(customer: CustomerData) -> None:
@@ -203,3 +214,64 @@ async def exported(customer: CustomerData) -> list[dict[str, Any]]:
     async with work.snapshot_session(customer.engine) as session:
         await export_json(session, out, customer.account_id)
     return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+async def test_a_round_takes_steps_and_says_what_is_left(
+    customer: CustomerData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await funded(customer)
+    await settled(customer)
+    monkeypatch.setattr(anchors, "MAX_CHANGED", 1)
+    monkeypatch.setattr(anchors, "MAX_STEPS", 1)
+    first = await anchored(customer)
+    assert first is not None and (first.detail["meters"], first.detail["waiting"]) == (1, 1)
+    second = await anchored(customer)
+    assert second is not None and second.detail["meters"] == 2 and "waiting" not in second.detail
+    assert await verified(customer) == []
+    await settled(customer)
+    monkeypatch.setattr(anchors, "MAX_STEPS", 2)
+    third = await anchored(customer)
+    assert third is not None and third.sequence == (second.sequence or 0) + 2 and "waiting" not in third.detail
+    assert await verified(customer) == []
+
+
+async def test_heads_recorded_meanwhile_are_not_replaced_by_older_ones(customer: CustomerData) -> None:
+    """Another process records heads between the reading and the writing of a round."""
+    await funded(customer)
+    await settled(customer)
+    begin, snapshot = stores(customer)
+    await anchors.anchor(begin, snapshot)
+    await settled(customer)
+    raced = False
+
+    @asynccontextmanager
+    async def slow() -> AsyncIterator[AsyncSession]:
+        nonlocal raced
+        async with snapshot() as session:
+            yield session
+        if not raced:
+            raced = True
+            await settled(customer)
+            assert await anchors.anchor(begin, snapshot)
+
+    assert not await anchors.anchor(begin, slow)
+    assert raced and await verified(customer) == []
+    async with work.read_session(customer.engine) as session:
+        assert await session.scalar(anchors._of_moved(select(func.count()).select_from(MeterRow))) == 0
+
+
+async def test_the_trail_is_not_locked_while_heads_are_read(customer: CustomerData) -> None:
+    """An event of another process is written while a round reads."""
+    await funded(customer)
+    await settled(customer)
+    begin, snapshot = stores(customer)
+
+    @asynccontextmanager
+    async def watched() -> AsyncIterator[AsyncSession]:
+        async with snapshot() as session:
+            yield session
+            async with asyncio.timeout(4), begin() as unit:
+                await trail.record(unit, "audit.verify", "audit trail", None)
+
+    assert await anchors.anchor(begin, watched)
+    assert await verified(customer) == []

@@ -1,12 +1,13 @@
 """The example data: the same for a seed and a time, sound to every check of the product, only for an empty database."""
 
 import random
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service import tables  # noqa: F401 - foreign keys need every table
@@ -35,6 +36,8 @@ from inkgate.service.users.models import CUSTOMER as CUSTOMER_KIND
 from tests.console.console_fixture import cheap_passwords
 
 NOW = datetime(2026, 4, 15, 6, 40, tzinfo=UTC)
+MAX_CPU_SECONDS = 2.5  # measured: 0.8
+MAX_STATEMENTS = 350  # measured: 282; with a batch of the ledger for each hour it was 2,100
 APPS = (PORTAL, ARCHIVE, PARKING, LIBRARY)
 
 
@@ -111,6 +114,38 @@ async def test_it_fits_at_any_hour(tmp_path: Path, hour: int) -> None:
     engine = await filled(tmp_path / "a.db", NOW.replace(hour=hour, minute=3))
     async with work.snapshot_session(engine) as session:
         assert await ledger_reader.verify_database(session, None) == []
+    await engine.dispose()
+
+
+async def test_it_is_cheap_and_names_its_steps(tmp_path: Path) -> None:
+    """`make demo` waits for it. By statements, each of which waits for SQLite's thread, and by CPU time; both without
+    the hashes of passwords, and neither depends on what else the machine does."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'a.db'}"
+    await migrate.upgrade_async(url)
+    engine = databases.create(Database(url=url))
+    steps, statements = list[str](), list[str]()
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    begun = time.process_time()
+    await seed(engine, Vault([new_key()]), NOW, passwords=cheap_passwords(), progress=steps.append)
+    assert time.process_time() - begun < MAX_CPU_SECONDS
+    assert len(statements) < MAX_STATEMENTS
+    assert len(set(steps)) == len(steps) >= 4
+    await engine.dispose()
+
+
+async def test_entries_settled_in_bulk_are_those_of_single_batches(tmp_path: Path) -> None:
+    """Totals by hour and used units, which the ledger counts as it writes, agree with the entries they came from."""
+    engine = await filled(tmp_path / "a.db")
+    entries, totals = Counter[tuple[object, ...]](), Counter[tuple[object, ...]]()
+    async with work.read_session(engine) as session:
+        kept = (await session.scalars(select(RecordRow))).all()
+        for row in kept:
+            entries[row.settled_at.replace(minute=0, second=0, microsecond=0), row.app_id, row.code] += row.units
+        first = min(row.settled_at for row in kept).replace(minute=0, second=0, microsecond=0)
+        for hour in await session.scalars(select(HourRow).where(HourRow.hour >= first)):
+            totals[hour.hour, hour.app_id, hour.code] += hour.units
+    assert len({row.settled_at for row in kept}) > 24 * RETENTION_DAYS, "each hour has a time of its own"
+    assert entries == totals
     await engine.dispose()
 
 

@@ -32,6 +32,8 @@ PARAMS: dict[str, Any] = {
     "seconds": 130,
     "name": "gateway.example.com:443",
     "problem": "entry 7 was changed",
+    "waiting": 3,
+    "meters": 9,
 }
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inkgate_client._sealing import Sealer as ClientSealer
 
 from inkgate.service.errors import SealFault
-from inkgate.service.sealed import SealedRequest, keys, open_request, seal_answer, sm2
+from inkgate.service.sealed import SealedRequest, keys, open_answer, open_request, seal_answer, seal_request, sm2
 from tests.unit.sealed import oracle
 from tests.unit.sealed.conftest import POINT, PRIVATE
 from tests.unit.sealed.oracle import Sealer, body, text
@@ -197,3 +197,20 @@ def test_the_memory_of_an_envelope_is_bounded():
     with pytest.raises(SealFault) as caught:
         open_request(b'{"x":[' + b"{}," * 500_000 + b"1]}", PRIVATE)
     assert caught.value.code == 40017 and "KiB" in caught.value.details
+
+
+def test_a_request_of_our_own_is_opened_by_every_provider(provider: sm2.Provider):
+    private, public = keys.generate()
+    plain = b'{"data": ["aGVsbG8="]}'
+    made, request = seal_request(plain, public)
+    opened = open_request(made, private, provider)
+    assert (bytes(opened.plaintext), opened.sm4_key, opened.mac_key) == (plain, request.sm4_key, request.mac_key)
+    sealed = seal_answer(b'{"statusCode":0}', opened)
+    assert open_answer(sealed, request) == b'{"statusCode":0}'
+    assert open_answer(sealed, seal_request(plain, public)[1]) is None
+
+
+@pytest.mark.parametrize("public", ["", "AAAA", keys.generate()[1][:-4]])
+def test_a_text_that_is_no_public_key_is_refused(public: str):
+    with pytest.raises(ValueError, match="public key"):
+        seal_request(b"{}", public)
