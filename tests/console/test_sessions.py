@@ -14,8 +14,8 @@ from inkgate.service.audit import repository as audit
 from inkgate.service.audit.models import EventRow
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
-from inkgate.service.users import throttle
 from inkgate.service.users import service as users
+from inkgate.service.users import throttle
 from inkgate.service.users.models import AttemptRow, OldPasswordRow, UserRow
 from inkgate.service.users.passwords import PasswordRules, validate_password
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
