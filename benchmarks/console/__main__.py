@@ -144,28 +144,28 @@ async def measure(url: str, rounds: int, server: int | None = None) -> dict[str,
     await asyncio.to_thread(migrate.upgrade, url)
     engine = databases.create(Database(url=url))
     try:
-        house = await ConsoleFixture.build(engine, console={"wall_key": WALL_KEY})
-        customer = await _create_customer(house)
+        fixture = await ConsoleFixture.build(engine, console={"wall_key": WALL_KEY})
+        customer = await _create_customer(fixture)
         await fill(engine, customer, NOW, calls=LINES)
         await lists.fill(engine, customer.account_id, NOW, AMOUNTS)
         began = time.perf_counter()
         days = await rollup.roll_up(engine, lambda _: NOW - ROLLUP_AGE)
         rollup_seconds = time.perf_counter() - began
         rows = await _rows(engine)
-        pages = await _read(house, customer, rounds, server)
+        pages = await _read(fixture, customer, rounds, server)
         return {"rows": rows, "seconds_to_sum_up": round(rollup_seconds, 1), "days_summed_up": days, "pages": pages}
     finally:
         await engine.dispose()
 
 
 async def _read(
-    house: ConsoleFixture, customer: Customer, rounds: int, server: int | None
+    fixture: ConsoleFixture, customer: Customer, rounds: int, server: int | None
 ) -> dict[str, dict[str, float]]:
     """The figures of every page."""
     names = {"app": customer.apps[0], "account": customer.account_id, "order": f"{7:020}"}
     pages = {}
     for login, listed in (("lin", PAGES), ("chief", OPERATOR_PAGES)):
-        visitor = await house.signed_in(login)
+        visitor = await fixture.signed_in(login)
         if login == "chief":
             await visitor.submit("/wall", page="/wall", key=WALL_KEY)
         for page in listed:
@@ -174,16 +174,16 @@ async def _read(
     return pages
 
 
-async def _create_customer(house: ConsoleFixture) -> Customer:
+async def _create_customer(fixture: ConsoleFixture) -> Customer:
     """A customer with APPS apps, owned by the main account and by two sub-accounts."""
-    async with house.begin() as unit:
-        owners = [house.account_id]
+    async with fixture.begin() as unit:
+        owners = [fixture.account_id]
         owners += [(await accounts.create_account(unit, name, parent_id=owners[0])).id for name in ("一部", "二部")]
         apps = [
-            (await accounts.create_app(unit, house.parts.vault, owners[number % 3], f"bench_app_{number}")).app_id
+            (await accounts.create_app(unit, fixture.parts.vault, owners[number % 3], f"bench_app_{number}")).app_id
             for number in range(APPS)
         ]
-    return Customer(house.account_id, tuple(apps))
+    return Customer(fixture.account_id, tuple(apps))
 
 
 async def _rows(engine: AsyncEngine) -> dict[str, int]:

@@ -28,8 +28,8 @@ from inkgate.service.db.work import Origin, UnitOfWork
 from inkgate.service.errors import Misuse
 from inkgate.service.permissions import Permission, Role, permissions_of
 from inkgate.service.permissions.permission import OPEN
-from inkgate.service.users import forms, shown_secrets
 from inkgate.service.users import service as users
+from inkgate.service.users import shown_secrets
 from inkgate.service.users.administration import SESSION_NAME_LENGTH
 from inkgate.service.users.models import OPERATOR
 from inkgate.service.users.service import OIDC, PROVIDER_METHODS, SignedIn, Visit
@@ -293,4 +293,3 @@ async def _touch(page_request: PageRequest) -> None:
         async with page_request.begin() as unit:
             await users.touch(unit, signed.token_hash)
             await shown_secrets.delete_expired(unit)
-            await forms.delete_old_answers(unit)

@@ -16,6 +16,7 @@ from inkgate.service.console.agreement import load_agreement
 from inkgate.service.console.directory import Directory
 from inkgate.service.console.oidc import Provider
 from inkgate.service.console.regions import RegionTable, load
+from inkgate.service.console.try_results import TryResults
 from inkgate.service.db.clock import Clock, database_clock
 from inkgate.service.settings import Settings
 from inkgate.service.users.passwords import PasswordRules, Passwords
@@ -71,6 +72,7 @@ class ConsoleDependencies:
     trusted_proxies: tuple[Network, ...] = ()
     agreement: tuple[str, ...] = ()  # paragraphs of the operator's service agreement; empty: the built-in one
     verification_lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one verification of the ledger at a time
+    try_results: TryResults = field(default_factory=TryResults)  # of calls of this process
 
 
 def lifetime(parts: ConsoleDependencies) -> Lifetime:

@@ -103,8 +103,8 @@ async def family_of(unit: UnitOfWork, account: Account) -> Family:
 async def app_labels(unit: UnitOfWork, app_ids: Iterable[str], family: Family) -> dict[str, str]:
     """App id → the text that names it, for those of these apps, deleted ones too, that are of the family.
 
-    The text tells the app from the others here and from the live apps of the family. The number of statements grows
-    with the apps that are asked for only.
+    The text is different from that of the others here and of the live apps of the family. The number of statements
+    grows only with the apps that are asked for.
     """
     apps = await repository.named_apps(unit.session, sorted(set(app_ids)), family.account_ids)
     return await _labels(unit, apps, family)

@@ -1,7 +1,7 @@
 """The calls of the try page: each use of its form makes one call, whichever process of the console it reaches.
 
-The form is claimed in the database as any other (ADR 0087). A repeat shows the result of the first one, which is kept
-there for some minutes, sealed, unless answers are not to be kept (INKGATE_SECURITY__KEPT_ANSWERS).
+The form is claimed in the database as any other (ADR 0087). A repeat shows the result of the first one where the same
+process made the call: results are never written to the database.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from inkgate.service.console.page_request import PageRequest
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.users import forms
 
+IN_PLACE = ""  # the location of a form that leads to no other page
+
+
+class ResultGone(Exception):
+    """The call of the form was made before, and this process does not have its result (any more)."""
+
 
 async def call_once(
     page_request: PageRequest, key: str, work: Callable[[], Awaitable[GatewayCall]], wait: float
@@ -22,20 +28,24 @@ async def call_once(
     """The call of the form with this key, which `work` makes unless it was made before.
 
     A repeat waits for it, at most `wait` seconds. Work that raises frees the form; work that is cancelled does not,
-    since the call may have been charged. Raises forms.Unanswered and forms.AnswerGone.
+    since the call may have been charged. Results are kept unless answers are not to be
+    (INKGATE_SECURITY__KEPT_ANSWERS). Raises forms.Unanswered and ResultGone.
     """
     assert page_request.signed_in is not None
-    vault = page_request.parts.vault
-    kept = await forms.claim_in_place(page_request, vault, key, page_request.signed_in.token_hash, wait)
-    if kept is not None:
+    results = page_request.parts.try_results
+    if await forms.claim(page_request, key, page_request.signed_in.token_hash, wait) is not None:
+        kept = results.get(key)
+        if kept is None:
+            raise ResultGone
         return _loaded(kept)
     try:
         sent_call = await work()
     except Exception:
         await forms.release(page_request, key)
         raise
-    keeps = page_request.parts.settings.security.kept_answers != "none"
-    await forms.answer_in_place(page_request, vault, key, _dumped(sent_call) if keeps else None)
+    if page_request.parts.settings.security.kept_answers != "none":
+        results.keep(key, _dumped(sent_call))
+    await forms.answer(page_request, key, IN_PLACE)
     return sent_call
 
 

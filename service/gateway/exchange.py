@@ -134,7 +134,7 @@ class Exchange:
         while more:
             message: Message = await self._receive()
             if message["type"] == "http.disconnect":
-                raise ClientDisconnected("hung up while sending")
+                raise ClientDisconnected("disconnected while sending")
             more = message.get("more_body", False)
             self._body_started, self._body_complete = True, not more
             piece = message.get("body", b"")
@@ -183,14 +183,14 @@ class Exchange:
     async def await_or_disconnect(self, work: Coroutine[Any, Any, V], doing: str) -> V:
         """The result of `work`, which is cancelled when the client disconnects first. Raises ClientDisconnected."""
         if self._connection is not None:
-            return await _await_or_lost(self._connection, work, f"hung up while {doing}")
+            return await _await_or_lost(self._connection, work, f"disconnected while {doing}")
         task = asyncio.ensure_future(work)
         gone = asyncio.ensure_future(self.wait_for_disconnect())
         try:
             await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            raise ClientDisconnected(f"hung up while {doing}")
+            raise ClientDisconnected(f"disconnected while {doing}")
         finally:
             gone.cancel()
             if not task.done():

@@ -45,7 +45,7 @@ def report(
 def report_forwarded(record: CallRecord, forwarded: Forwarded, *, delivered: bool) -> None:
     """Write the log line of a call that the cloud answered. Its metrics are apart from those of calls answered here
     (`inkgate_takeover_…`)."""
-    reason = "" if delivered else "the client hung up before the whole answer"
+    reason = "" if delivered else "the client disconnected before the whole answer"
     _log(record, forwarded.answer.status, reason, route=forwarded.route, cloud_code=forwarded.code)
 
 

@@ -228,7 +228,7 @@ class Pipeline:
         own, admitted = KeptAnswer(_settlement(priced), _OK, priced.answer), priced.admitted
         kept = await self._services.replays.keep(admitted.replay_key, own)
         if await admitted.exchange.has_disconnected():
-            raise ClientDisconnected("hung up before the answer was paid for")
+            raise ClientDisconnected("disconnected before the answer was charged")
         return Answered(priced, kept)
 
     async def _settle(self, answered: Answered) -> Settled:

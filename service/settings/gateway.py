@@ -38,7 +38,7 @@ class Limits(SettingsGroup):
     )
     qps: float = Field(10.0, gt=0, description="Requests per second per app and capability by default.")
     weights: dict[str, Annotated[float, Field(ge=0.01, le=100)]] = Field(
-        {}, description="Shares of apps in workers and room (JSON object, AppKey: weight from 0.01 to 100); else 1."
+        {}, description="Weights of apps at workers and in-flight limits (JSON object, AppKey: 0.01 to 100); else 1."
     )
     killed_workers: int = Field(
         5,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inkgate.service.db.base import Base, UtcDateTime, identifier
@@ -107,27 +107,15 @@ class AttemptRow(Base):
 class FormUseRow(Base):
     """A form that a session has sent. `location` is the page that its answer named, None until it has been answered.
 
-    `sealed_answer` is that of a form which is answered in place, as long as it is kept. `key` is the SHA-256 of
-    session, form token, path and fields, see `forms.key_of`. The row ends with its session.
+    `key` is the SHA-256 of session, form token, path and fields, see `forms.key_of`. The row ends with its session.
     """
 
     __tablename__ = "console_form_use"
-    __table_args__ = (
-        Index(
-            "ix_console_form_use_answered",
-            "created_at",
-            sqlite_where=text("sealed_answer IS NOT NULL"),
-            postgresql_where=text("sealed_answer IS NOT NULL"),
-        ),
-    )
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     session: Mapped[str] = mapped_column(ForeignKey("console_session.token_hash", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     location: Mapped[str | None] = mapped_column(Text)
-    sealed_answer: Mapped[bytes | None] = mapped_column(
-        LargeBinary, info={"sealed_context": "console_form_use.answer:{key}"}
-    )
 
 
 class ShownSecretRow(Base):

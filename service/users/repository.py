@@ -286,17 +286,8 @@ async def form_use(session: AsyncSession, key: str) -> FormUseRow | None:
     return await session.get(FormUseRow, key, populate_existing=True)
 
 
-async def answer_form(session: AsyncSession, key: str, location: str, sealed_answer: bytes | None = None) -> None:
-    """Record the answer of a form: where it led, or `sealed_answer` of one that is answered in place."""
-    change = update(FormUseRow).where(FormUseRow.key == key)
-    await session.execute(change.values(location=location, sealed_answer=sealed_answer))
-
-
-async def delete_form_answers(session: AsyncSession, until: datetime) -> None:
-    """Delete the sealed answers of the forms that were claimed by `until`; the forms stay claimed."""
-    old = FormUseRow.sealed_answer.is_not(None) & (FormUseRow.created_at <= until)
-    change = update(FormUseRow).where(old).values(sealed_answer=None)
-    await session.execute(change.execution_options(synchronize_session=False))
+async def answer_form(session: AsyncSession, key: str, location: str) -> None:
+    await session.execute(update(FormUseRow).where(FormUseRow.key == key).values(location=location))
 
 
 async def release_form(session: AsyncSession, key: str) -> None:

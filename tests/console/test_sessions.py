@@ -14,8 +14,8 @@ from inkgate.service.audit import repository as audit
 from inkgate.service.audit.models import EventRow
 from inkgate.service.db import work
 from inkgate.service.errors import Misuse
-from inkgate.service.users import attempts
 from inkgate.service.users import service as users
+from inkgate.service.users import throttle
 from inkgate.service.users.models import AttemptRow, OldPasswordRow, UserRow
 from inkgate.service.users.passwords import PasswordRules, validate_password
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
@@ -193,7 +193,7 @@ async def test_failed_sign_ins_are_limited_per_address(console: ConsoleFixture) 
         answer = await console.visitor("192.0.2.9").submit("/login", login=f"unknown-{number}", password="wrong")
         assert answer.status_code == 422
     late = await console.visitor("192.0.2.9").submit("/login", login="lin", password=PASSWORD)
-    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= attempts.WINDOW_SECONDS
+    assert late.status_code == 429 and 0 < int(late.headers["retry-after"]) <= throttle.WINDOW.total_seconds()
     assert "过于频繁" in late.text
     for _ in range(11):
         await console.visitor("192.0.2.9").submit("/login", login="lin", password=PASSWORD)
@@ -211,7 +211,7 @@ async def test_failed_sign_ins_are_limited_per_login_also_of_unknown_ones(consol
     assert late.status_code == 429
     (found,) = await refusals(console)
     assert (found.subject, found.result, found.detail["by"]) == ("unknown user", "refused", "login")
-    assert 0 < found.detail["wait_seconds"] <= attempts.WINDOW_SECONDS
+    assert 0 < found.detail["wait_seconds"] <= throttle.WINDOW.total_seconds()
 
 
 async def refusals(console: ConsoleFixture) -> list[EventRow]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +40,16 @@ def test_no_two_apps_share_a_label(apps: list[NamedApp], data: st.DataObject) ->
         assert shown[each.app_id].startswith(each.name)
         if each.account_id == home and not each.deleted:
             assert shown[each.app_id] == each.name
+
+
+@given(installations(), st.data())
+def test_apps_of_one_page_share_no_label_with_live_apps_of_others(apps: list[NamedApp], data: st.DataObject) -> None:
+    live = Counter(each.name for each in apps if not each.deleted)
+    home = data.draw(st.sampled_from([each.account_id for each in apps])) if apps else ""
+    here = [each for each in apps if data.draw(st.booleans())]
+    elsewhere = [each for each in apps if not each.deleted and each not in here]
+    shown, others = labels(here, home, live), labels(elsewhere, home, live)
+    assert len({*shown.values(), *others.values()}) == len(here) + len(elsewhere)
 
 
 def test_a_name_that_occurs_once_stands_alone() -> None:

@@ -104,7 +104,7 @@ WIRE = [
     (BodyTooSlow(), 40800, 408, "slow_body", "40800", None),
     (AppHeldOff(30), 50300, 503, "refused", "held_off", 30),
     (BodyTooLarge(), 413, 413, "client_error", "too_large", None),
-    (ClientDisconnected("hung up"), 0, 499, "cancelled", None, None),
+    (ClientDisconnected("disconnected"), 0, 499, "cancelled", None, None),
     (SealFault(40019, "SM2", "SM2"), 40019, 200, "client_error", None, None),
     (RequestFault("general", "path"), 0, 200, "client_error", None, None),
     (BrokerUnavailable("away"), 50000, 500, "failed", None, None),

@@ -24,7 +24,7 @@ from inkgate.service.console.page_request import Customer, Malformed, NotFound, 
 from inkgate.service.console.pages.reference import endpoint
 from inkgate.service.console.render import render, title
 from inkgate.service.console.scope import MAX_CHOICES, VisibleAccounts, app_labels, scope_of, visible_app
-from inkgate.service.console.try_calls import call_once
+from inkgate.service.console.try_calls import ResultGone, call_once
 from inkgate.service.contract.capabilities import CAPABILITIES, DEFAULT, Capability
 from inkgate.service.contract.images import ImageFault, check_image, image_dimensions, media_type
 from inkgate.service.contract.views import Mark
@@ -181,7 +181,7 @@ async def call(page_request: Customer, name: str) -> Response:
     work = partial(gateway_client.call, gateway_url(page_request), known, keys, image, seconds)
     try:
         sent_call = await call_once(page_request, key, work, seconds)
-    except forms.AnswerGone:
+    except ResultGone:
         return _problem(page_request, page_request.translate("这次调用已经完成，没有再次发出。"), status=409)
     except forms.Unanswered:
         text = page_request.translate("这次调用已经发出，但没有得到结果，没有再次发出。")

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import event
 
 from benchmarks.console.lists import Amounts, fill
-from inkgate.service.admin import create_admin, tokens
+from inkgate.service.admin import tokens
+from inkgate.service.admin.app import create_admin
 from inkgate.service.db import work
 from inkgate.service.settings import Settings
 from tests.ledger_data import CustomerData

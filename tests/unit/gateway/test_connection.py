@@ -85,7 +85,7 @@ async def test_work_is_cancelled_when_the_connection_ends() -> None:
             cancelled.set()
 
     asyncio.get_running_loop().call_soon(made.end)
-    with pytest.raises(ClientDisconnected, match="hung up while waiting"):
+    with pytest.raises(ClientDisconnected, match="disconnected while waiting"):
         await exchange(made).await_or_disconnect(work(), "waiting")
     assert cancelled.is_set() and made.on_lost is None
     assert await exchange(made).has_disconnected()

@@ -90,7 +90,7 @@ def sample(metrics: Metrics, name: str, **labels: str) -> float:
         (calls.admitted(), AppHeldOff(3), "refused", "held_off"),
         (calls.admitted(), RateLimited(), "limited", "42900"),
         (calls.parsed(2), InternalError("?"), "failed", None),
-        (calls.priced(), ClientDisconnected("hung up"), "cancelled", None),
+        (calls.priced(), ClientDisconnected("disconnected"), "cancelled", None),
     ],
     ids=lambda each: str(each) if isinstance(each, Exception) else type(each).__name__,
 )
