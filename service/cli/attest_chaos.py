@@ -116,26 +116,19 @@ def _text(value: object) -> str:
 
 
 async def _provision(url: str, key_file: Path) -> Keys:
-    engine = databases.create(Database(url=url))
-    try:
+    async with databases.opened(Database(url=url)) as engine:
         vault = vaults.load(Security(master_key_file=key_file), Database(url=url))
         made = await provision(engine, vault, QPS, refused=False)
         return Keys(made.ak, made.sk, made.appkey)
-    finally:
-        await engine.dispose()
 
 
 async def _accounts(url: str, traffic: Traffic) -> Accounts:
     """The ledger of the stopped service: payments by request id, and what does not hold of ledger and audit trail."""
-    engine = databases.create(Database(url=url))
-    try:
-        async with work.snapshot_session(engine) as session:
-            charged = await ledger_reader.payments(session)
-            found = [f"{each.where}: {each.what}" for each in await ledger_reader.verify_database(session)]
-            outcome = await trail_verify.verify_database(session)
-            found += [f"{each.where}: {each.what}" for each in outcome.findings]
-    finally:
-        await engine.dispose()
+    async with databases.opened(Database(url=url)) as engine, work.snapshot_session(engine) as session:
+        charged = await ledger_reader.payments(session)
+        found = [f"{each.where}: {each.what}" for each in await ledger_reader.verify_database(session)]
+        outcome = await trail_verify.verify_database(session)
+        found += [f"{each.where}: {each.what}" for each in outcome.findings]
     return Accounts(charged, traffic.answers, found)
 
 

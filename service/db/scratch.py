@@ -31,9 +31,6 @@ async def postgres(server: str) -> AsyncIterator[str]:
 
 
 async def _execute(server: str, statement: str) -> None:
-    engine = databases.create(Database(url=server))
-    try:
+    async with databases.opened(Database(url=server)) as engine:
         async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             await connection.execute(text(statement))
-    finally:
-        await engine.dispose()
