@@ -31,6 +31,8 @@ async def postgres(server: str) -> AsyncIterator[str]:
 
 
 async def _execute(server: str, statement: str) -> None:
-    async with databases.opened(Database(url=server)) as engine:
-        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            await connection.execute(text(statement))
+    async with (
+        databases.opened(Database(url=server)) as engine,
+        engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection,
+    ):
+        await connection.execute(text(statement))
