@@ -171,7 +171,8 @@ DOCKER = """#!/bin/sh
 echo "$@" >> "$0.log"
 case $1 in
   save) echo "layers of $*" ;;
-  image) printf '[{"Id": "sha256:1", "RepoDigests": [], "Config": {"Labels": {"%s": "%s"}}}]' \
+  image) printf '[{"Id": "sha256:1", "Os": "linux", "Architecture": "amd64", "RepoDigests": [],
+    "Config": {"Labels": {"%s": "%s"}}}]' \
     org.opencontainers.image.base.name "$BASE" ;;
 esac
 """
@@ -191,7 +192,7 @@ def docker_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_images_are_saved_with_the_bundle_and_pushed_into_the_mirror(tmp_path: Path, docker_log: Path) -> None:
     script = runpy.run_path(str(SCRIPT))
     folder, images = tmp_path / "bundle", script["images"]()[1:]
-    options = argparse.Namespace(images=True, local=False, without=script["images"]()[:1])
+    options = argparse.Namespace(images=True, local=False, platform=None, without=script["images"]()[:1])
     assert script["_chosen"](options) == images
     shutil.copytree(SCRIPT.parent, folder / "deploy" / "airgap")
     script["_save_images"](folder / "images", images)

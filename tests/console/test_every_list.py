@@ -155,7 +155,7 @@ async def test_every_page_is_bounded(many: ConsoleFixture) -> None:
 LISTS = {
     "/operator/accounts?q=%E5%AE%A2&operators=2": ("page", r'href="/console/operator/accounts/([0-9a-f-]{36})"'),
     "/operator/accounts?q=x": ("operators", r"<td class=\"break\">(user\d{6})"),
-    "/operator/accounts/{account}?apps=2": ("packs", r'<td class="mono">(\d{20})'),
+    "/operator/accounts/{account}?apps=2": ("packs", r'<span class="mono">(\d{20})'),
     "/operator/accounts/{account}?packs=2": ("users", r"<td class=\"break\">(user\d{6})"),
     "/operator/accounts/{account}?users=2": ("family", r">(客户 \d{6})</a>"),
     "/operator/accounts/{account}?family=2": ("apps", r'<button[^>]*data-opens="allow-([0-9a-f-]{36})"'),

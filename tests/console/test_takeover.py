@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.audit import repository as audit
+from inkgate.service.console.export_heads import headings
 from inkgate.service.console.pages import operator_takeover
 from inkgate.service.db import work
 from inkgate.service.takeover import routes
+from inkgate.service.takeover.report_document import CSV_COLUMNS
 from inkgate.service.takeover.routes import Mode, Override
 from tests import takeover_data as planted
 from tests.console.console_fixture import NOW, BrowserClient, ConsoleFixture
@@ -170,7 +172,9 @@ async def test_only_operators(console: ConsoleFixture) -> None:
 async def test_the_export_has_every_figure(console: ConsoleFixture) -> None:
     chief = await with_figures(console)
     text = (await chief.see(f"{PAGE}/report.csv")).removeprefix("\ufeff")
-    rows = list(csv.DictReader(io.StringIO(text)))
+    head, *cells = csv.reader(io.StringIO(text))
+    assert head == headings(CSV_COLUMNS, "zh")
+    rows = [dict(zip(CSV_COLUMNS, each, strict=True)) for each in cells]
     assert {row["capability"] for row in rows} == {"idcard", "general", "plate"}
     (cell,) = [row["value"] for row in rows if (row["name"], row["measure"]) == ("name", "differs")]
     assert cell == str(planted.OTHER_NAMES) and rows[0]["account"] == "青禾"

@@ -81,8 +81,8 @@ async def test_the_page_of_an_account_has_its_balance_packs_users_and_last_call(
     await traffic(console, call(console))
     async with work.read_session(console.engine) as session:
         unit = UnitOfWork(session, "test", console.clock)
-        seen = await operator_accounts.detail(unit, console.account_id, 10.0)
-    assert (seen.left, seen.total, len(seen.valid_packs), len(seen.users)) == (1498, 1500, 2, 1)
+        seen = await operator_accounts.detail(unit, console.account_id, 10.0, operator_accounts.Numbers())
+    assert (seen.left, seen.total, seen.valid_packs, seen.counts.users) == (1498, 1500, 2, 1)
     assert seen.last_call is None, "no key was used: the traffic went to the ledger alone"
     page = await (await console.signed_in("chief")).see(f"/operator/accounts/{console.account_id}")
-    assert "1,498 <small>/ 1,500" in page and "从未调用" in page
+    assert '1,498 <small class="line">/ 1,500' in page and "从未调用" in page
