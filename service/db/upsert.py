@@ -7,8 +7,14 @@ from typing import Any
 
 from sqlalchemy import Executable, and_
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.db.base import Base
+
+
+def dialect_of(session: AsyncSession) -> str:
+    """The `dialect` of the statements below: "sqlite" or "postgresql"."""
+    return session.get_bind().dialect.name
 
 
 def insert_or_ignore(dialect: str, model: type[Base]) -> Executable:

@@ -191,7 +191,7 @@ async def _replace(session: AsyncSession, moved: Sequence[Any], now: datetime) -
         for row in moved
     ]
     if rows:
-        statement = upsert.insert_or_replace(_dialect(session), AnchorRow, KEY, ["chain_seq", "chain", "at"])
+        statement = upsert.insert_or_replace(upsert.dialect_of(session), AnchorRow, KEY, ["chain_seq", "chain", "at"])
         await session.execute(statement, [row | {"at": now} for row in rows])
 
 
@@ -199,7 +199,7 @@ async def heads(session: AsyncSession) -> AsyncIterator[Head]:
     """The recorded heads by account and capability, read in pages."""
     query = select(AnchorRow.account_id, AnchorRow.capability, AnchorRow.chain_seq, AnchorRow.chain)
     # The order of the tree is that of code points, whatever the database's language.
-    name = AnchorRow.capability.collate("C") if _dialect(session) == "postgresql" else AnchorRow.capability
+    name = AnchorRow.capability.collate("C") if upsert.dialect_of(session) == "postgresql" else AnchorRow.capability
     query = query.order_by(AnchorRow.account_id, name).limit(READ_ROWS)
     after: tuple[str, str] | None = None
     while True:
@@ -311,7 +311,3 @@ async def _broken(session: AsyncSession, moved: Sequence[Any]) -> set[tuple[str,
             if not deleted and stored.get(key) != row.old:
                 found.add(key)
     return found
-
-
-def _dialect(session: AsyncSession) -> str:
-    return session.get_bind().dialect.name

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import Account
 from inkgate.service.db.changes import guarded_update
-from inkgate.service.db.upsert import insert_or_ignore, insert_or_replace
+from inkgate.service.db.upsert import dialect_of, insert_or_ignore, insert_or_replace
 from inkgate.service.metering.models import ACTIVE, CheckedRow, PackRow
 from inkgate.service.notices.kinds import Condition, State, Thresholds
 from inkgate.service.notices.models import ChannelRow, ConditionRow, NoticeRow, RoundRow, ThresholdRow
@@ -133,7 +133,7 @@ async def replace_threshold(session: AsyncSession, account_id: str, wanted: Thre
         "expiry_days": wanted.expiry_days,
     }
     columns = ["low_percent", "low_days", "expiry_days"]
-    await session.execute(insert_or_replace(_dialect(session), ThresholdRow, ["account_id"], columns), row)
+    await session.execute(insert_or_replace(dialect_of(session), ThresholdRow, ["account_id"], columns), row)
 
 
 # --- rounds and conditions --------------------------------------------------------------------------------------
@@ -150,7 +150,7 @@ async def last_round(session: AsyncSession) -> datetime | None:
 
 async def set_round(session: AsyncSession, number: int, at: datetime) -> None:
     row = {"id": ROUND_ID, "number": number, "at": at}
-    await session.execute(insert_or_replace(_dialect(session), RoundRow, ["id"], ["number", "at"]), row)
+    await session.execute(insert_or_replace(dialect_of(session), RoundRow, ["id"], ["number", "at"]), row)
 
 
 async def open_conditions(session: AsyncSession) -> list[ConditionRow]:
@@ -174,7 +174,7 @@ async def open_condition(session: AsyncSession, key: str) -> ConditionRow | None
 async def begin_conditions(session: AsyncSession, conditions: Sequence[Condition], at: datetime) -> None:
     """Write conditions that begin to hold."""
     columns = ["kind", "account_id", "params", "began_at", "ended_at"]
-    statement = insert_or_replace(_dialect(session), ConditionRow, ["key"], columns)
+    statement = insert_or_replace(dialect_of(session), ConditionRow, ["key"], columns)
     rows = [
         {
             "key": each.key,
@@ -263,7 +263,7 @@ async def remove_channel(session: AsyncSession, channel_id: str, at: datetime) -
 async def post(session: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Insert notices; those that are there already stay as they are."""
     if rows:
-        await session.execute(insert_or_ignore(_dialect(session), NoticeRow), list(rows))
+        await session.execute(insert_or_ignore(dialect_of(session), NoticeRow), list(rows))
 
 
 async def due_channels(session: AsyncSession, now: datetime, limit: int) -> list[str]:
@@ -391,7 +391,3 @@ async def _cancel(session: AsyncSession, at: datetime, *where: ColumnElement[boo
 
 def _free(now: datetime) -> ColumnElement[bool]:
     return or_(ChannelRow.busy_until.is_(None), ChannelRow.busy_until <= now)
-
-
-def _dialect(session: AsyncSession) -> str:
-    return session.get_bind().dialect.name

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inkgate.service.accounts.models import Account, AppRow
 from inkgate.service.db.changes import guarded_update
-from inkgate.service.db.upsert import insert_or_add, insert_or_replace
+from inkgate.service.db.upsert import dialect_of, insert_or_add, insert_or_replace
 from inkgate.service.takeover.models import RouteRow, SwitchRow
 
 SWITCH_ID = 1
@@ -27,7 +27,7 @@ async def touch(session: AsyncSession, at: datetime) -> None:
     """Grow the version of the routes. Locks the row until the transaction ends: changes come one after another, and
     a reader that sees a version sees all changes up to it."""
     row = {"id": SWITCH_ID, "override": "", "version": 1, "changed_at": at}
-    await session.execute(insert_or_add(_dialect(session), SwitchRow, ["id"], ["version"]), row)
+    await session.execute(insert_or_add(dialect_of(session), SwitchRow, ["id"], ["version"]), row)
 
 
 async def set_override(session: AsyncSession, override: str, at: datetime) -> bool:
@@ -59,7 +59,7 @@ async def replace(session: AsyncSession, app_id: str, capability: str, mode: str
     """Insert a route, or replace the one of the same app and capability."""
     row = {"app_id": app_id, "capability": capability, "mode": mode, "percent": percent, "changed_at": at}
     columns = ["mode", "percent", "changed_at"]
-    await session.execute(insert_or_replace(_dialect(session), RouteRow, ["app_id", "capability"], columns), row)
+    await session.execute(insert_or_replace(dialect_of(session), RouteRow, ["app_id", "capability"], columns), row)
 
 
 async def remove(session: AsyncSession, app_id: str, capability: str) -> None:
@@ -89,7 +89,3 @@ def _ordered(query: Select[Any]) -> Select[Any]:
     query = query.select_from(RouteRow).join(AppRow, AppRow.id == RouteRow.app_id)
     query = query.join(Account, Account.id == AppRow.account_id).where(AppRow.deleted_at.is_(None))
     return query.order_by(AppRow.name, Account.name, RouteRow.capability)
-
-
-def _dialect(session: AsyncSession) -> str:
-    return session.get_bind().dialect.name

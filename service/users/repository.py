@@ -29,7 +29,7 @@ async def has_users(session: AsyncSession) -> bool:
 
 async def lock_user_creation(session: AsyncSession) -> None:
     """Lock the creation of users until this transaction ends (SQLite has one writer anyway)."""
-    if session.get_bind().dialect.name == "postgresql":
+    if upsert.dialect_of(session) == "postgresql":
         await session.execute(text("LOCK TABLE console_user IN SHARE ROW EXCLUSIVE MODE"))
 
 
@@ -241,7 +241,7 @@ async def delete_expired_sessions(session: AsyncSession, seen_before: datetime, 
 async def attempt(session: AsyncSession, key: str, now: datetime, expired: datetime) -> AttemptRow:
     """The attempts of a key, locked until the transaction ends; a window that began by `expired` begins again."""
     first = {"key": key, "begun_at": now, "count": 0, "refused": 0}
-    await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, AttemptRow), first)
+    await session.execute(upsert.insert_or_ignore(upsert.dialect_of(session), AttemptRow), first)
     query = select(AttemptRow).where(AttemptRow.key == key).with_for_update()
     row = (await session.scalars(query.execution_options(populate_existing=True))).one()
     if expired < row.begun_at <= now:
@@ -276,7 +276,7 @@ async def delete_old_attempts(session: AsyncSession, expired: datetime) -> None:
 async def claim_form(session: AsyncSession, key: str, of_session: str, at: datetime) -> bool:
     """Insert the use of a form; False when there is one with this key."""
     values = {"key": key, "session": of_session, "created_at": at}
-    result = await session.execute(upsert.insert_or_ignore(session.get_bind().dialect.name, FormUseRow), values)
+    result = await session.execute(upsert.insert_or_ignore(upsert.dialect_of(session), FormUseRow), values)
     assert isinstance(result, CursorResult)
     return result.rowcount == 1
 

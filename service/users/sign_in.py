@@ -70,9 +70,7 @@ async def sign_in(
     if not await _second_factor_fits(work, user, second, now, lock):
         await _record_failed_login(work, user, "second factor")
         return None
-    user.failures, user.locked_until, user.last_login_at = 0, None, now
-    await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
-    token = await start_session(work, user, now, PASSWORD, visit)
+    token = await _succeed(work, user, now, lifetime, PASSWORD, visit)
     await trail.record(_by(work, user), "user.login", f"user {user.login}", user.account_id)
     return token
 
@@ -111,11 +109,18 @@ async def sign_in_by_provider(
         user.must_change, user.password_hash = False, NO_PASSWORD
     if grant is not None:
         await grant_role(work, user, grant.role_for(user.role))
-    user.failures, user.locked_until, user.last_login_at = 0, None, now
-    await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
-    token = await start_session(work, user, now, method, visit)
+    token = await _succeed(work, user, now, lifetime, method, visit)
     await trail.record(_by(work, user), "user.login", f"user {user.login}", user.account_id, by=by)
     return token
+
+
+async def _succeed(
+    work: UnitOfWork, user: UserRow, now: datetime, lifetime: Lifetime, method: str, visit: Visit
+) -> str:
+    """The token of a new session; the count of failures begins again, and expired sessions are deleted."""
+    user.failures, user.locked_until, user.last_login_at = 0, None, now
+    await repository.delete_expired_sessions(work.session, now - lifetime.idle, now - lifetime.absolute)
+    return await start_session(work, user, now, method, visit)
 
 
 async def record_failure(work: UnitOfWork, login: str, lock: Lock, *, by: str) -> None:

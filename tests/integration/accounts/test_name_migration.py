@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from alembic import command
@@ -14,27 +13,12 @@ from inkgate.service.accounts import repository
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.vault import Vault, new_key
 from inkgate.service.db import engine as engines
-from inkgate.service.db import migrate, work
+from inkgate.service.db import work
 from inkgate.service.errors import ConfigurationError
 from inkgate.service.settings import Database
-from tests.postgres import Postgres
+from tests.postgres import migrated_to
 
 BEFORE, AFTER = "0017", "0018"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "postgres":
-        server: Postgres = request.getfixturevalue("postgres")
-        return server.empty()
-    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
-
-
-def moved(connection: Connection, change: Callable[[Config, str], None], revision: str) -> None:
-    config = migrate._config()
-    config.attributes["connection"] = connection
-    change(config, revision)
 
 
 def schema(connection: Connection) -> dict[str, list[str | None]]:
@@ -48,7 +32,7 @@ async def test_names_survive_the_way_forth_and_back_unless_they_repeat(fresh_url
 
     async def move(change: Callable[[Config, str], None], revision: str) -> dict[str, list[str | None]]:
         async with engine.begin() as connection:
-            await connection.run_sync(moved, change, revision)
+            await connection.run_sync(migrated_to, change, revision)
             return await connection.run_sync(schema)
 
     await move(command.upgrade, "head")

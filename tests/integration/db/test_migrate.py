@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -27,20 +26,10 @@ from inkgate.service.settings import Database
 from inkgate.service.telemetry.health import Health
 from inkgate.service.users import repository as users
 from inkgate.service.users.models import UserRow
-from tests.postgres import Postgres
 
 
 def partitions_aside(_object: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
     return not (kind == "table" and name is not None and name.startswith("usage_record_"))
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "postgres":
-        server: Postgres = request.getfixturevalue("postgres")
-        return server.empty()
-    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
 
 
 async def test_migrations_make_the_schema_of_the_models(engine: AsyncEngine) -> None:

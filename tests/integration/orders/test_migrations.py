@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-import pytest
 from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
 from inkgate.service.db import engine as engines
 from inkgate.service.db import migrate
 from inkgate.service.settings import Database
-from tests.postgres import Postgres
+from tests.postgres import migrated_to
 
 FIRST, LAST = "0015", "0016"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "postgres":
-        server: Postgres = request.getfixturevalue("postgres")
-        return server.empty()
-    return f"sqlite+aiosqlite:///{tmp_path}/fresh.db"
-
-
-def moved(connection: Connection, change: Callable[[Config, str], None], revision: str) -> None:
-    config = migrate._config()
-    config.attributes["connection"] = connection
-    change(config, revision)
 
 
 def schema(connection: Connection) -> tuple[bool, set[str], set[str]]:
@@ -53,7 +33,7 @@ async def test_the_migrations_go_forth_and_back(fresh_url: str) -> None:
         (command.upgrade, LAST),
     ):
         async with engine.begin() as connection:
-            await connection.run_sync(moved, change, revision)
+            await connection.run_sync(migrated_to, change, revision)
             found.append(await connection.run_sync(schema))
     old, new, back, again = found
     assert (old, new) == (back, again)
