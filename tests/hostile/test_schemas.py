@@ -52,7 +52,8 @@ def test_admin_api_matches_its_openapi_description(database_url: str, tmp_path: 
     with serving(tmp_path, tmp_path / "ready", "tests.hostile.admin_server", str(tmp_path), database_url) as said:
         url, token = said.split()
         header = f"Authorization: Bearer {token}"
-        schemathesis(tmp_path, f"{url}/openapi.json", "--header", header, "--max-examples", "3")
+        hooks = {"SCHEMATHESIS_HOOKS": "tests.hostile.admin_hooks", "PYTHONPATH": str(ROOT)}
+        schemathesis(tmp_path, f"{url}/openapi.json", "--header", header, "--max-examples", "3", **hooks)
 
 
 def test_the_four_calls_match_their_openapi_description(tmp_path: Path):
