@@ -69,7 +69,8 @@ test-serial: $(VENV)/.test
 	@$(PYTEST) -n 2 --dist loadgroup -m '$(ORDINARY) and serial'
 
 test-long: $(VENV)/.test ## For a nightly run: random searches instead of fixed examples, and cases that others cover
-	@INKGATE_LONG_TESTS=1 $(PYTEST) $(PARALLEL) tests/crash/test_ledger.py tests/integration/metering/test_model.py
+	@INKGATE_LONG_TESTS=1 $(PYTEST) $(PARALLEL) tests/crash/test_ledger.py tests/integration/metering/test_model.py \
+	  tests/hostile/test_both_databases.py
 
 coverage: $(VENV)/.test ## Lines that the unit tests run, by package, against their floors (COVERAGE_OPTIONS=--raise lifts them)
 	@mkdir -p build

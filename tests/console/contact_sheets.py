@@ -68,11 +68,11 @@ class Album:
         page.set_viewport_size({"width": 1440, "height": 900})
 
     def join(self) -> int:
-        """Write the sheets; returns their number. A desktop sheet has two images a row, a phone sheet four."""
+        """Write the sheets; returns their number. Two images a row, of phones four."""
         names = list(dict.fromkeys(name for name, *_ in self.taken))
         every = [(language, theme) for language in LANGUAGES for theme in THEMES]
         count = 0
-        for kind, width, columns in (("desktop", 1440, 2), ("phone", 375, 4), ("wide", 1920, 4)):
+        for kind, width, columns in (("desktop", 1440, 2), ("phone", 375, 4), ("wide", 1920, 2)):
             tiles = [(name, *each, width) for name in names for each in every if (name, *each, width) in self.taken]
             for number, sheet in enumerate(self._sheets(tiles, columns), 1):
                 sheet.save(self.folder / f"{kind}-{number:02}.png")
