@@ -176,6 +176,7 @@ def sqlite_file(sqlite_template: Path) -> Path:
 
 # For a test that asks for `database_url` and judges what no database changes, such as texts of pages.
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ON_POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

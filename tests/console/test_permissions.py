@@ -17,6 +17,7 @@ from inkgate.service.permissions.routes import CONSOLE
 from inkgate.service.users import service as users
 from inkgate.service.users.models import UserRow
 from tests.console.console_fixture import PASSWORD, BrowserClient, ConsoleFixture
+from tests.postgres import ON_SQLITE
 
 REFUSED = "没有“"  # of the text that names the missing permission
 NOTHING = "00000000-0000-7000-8000-000000000000"
@@ -52,6 +53,7 @@ async def ask(client: BrowserClient, asked: Asked, token: str) -> tuple[int, boo
     return answer.status_code, answer.status_code == 403 and REFUSED in answer.text
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("separate", [False, True])
 async def test_every_role_gets_every_page_that_the_table_gives_it_and_no_other(
     engine: AsyncEngine, separate: bool

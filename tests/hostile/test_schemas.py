@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.postgres import ON_POSTGRES
+
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
@@ -48,6 +50,7 @@ def schemathesis(folder: Path, url: str, *options: str, **environment: str) -> N
     assert "Tested: " in ran.stdout
 
 
+@ON_POSTGRES  # test_both_databases.py compares the answers of the two
 def test_admin_api_matches_its_openapi_description(database_url: str, tmp_path: Path):
     with serving(tmp_path, tmp_path / "ready", "tests.hostile.admin_server", str(tmp_path), database_url) as said:
         url, token = said.split()
