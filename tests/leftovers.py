@@ -21,7 +21,8 @@ _IDLE_THREADS = "asyncio_"  # the loop's own pool for asyncio.to_thread, which l
 def held() -> Counter[str]:
     """Tasks, threads, open file descriptors, child processes and signal handlers of this process, by description."""
     found = Counter[str]()
-    found.update(f"task {task.get_name()}" for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    found.update(f"task {task.get_name()} {getattr(task.get_coro(), '__qualname__', '')}" for task in others)
     found.update(f"thread {each.name}" for each in threading.enumerate() if not each.name.startswith(_IDLE_THREADS))
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(OSError):  # the one that lists the folder
@@ -38,6 +39,8 @@ async def nothing_left() -> AsyncIterator[None]:
     yield
     deadline = time.monotonic() + _END_SECONDS
     while (left := held() - before) and time.monotonic() < deadline:
+        gc.unfreeze()  # of a task that was in the middle of a round when the service froze what its start had made
         gc.collect()  # SQLite closes a file whose opening was cancelled when the connection is collected
+        gc.freeze()
         await asyncio.sleep(0.02)
     assert not left, str(left)
