@@ -1,6 +1,6 @@
 """Images of every page of the example data in every language, colour scheme and width, joined into contact sheets.
 
-    python -m tests.console.contact_sheets [--only TEXT] [FOLDER]
+    python -m tests.console.contact_sheets [--only PATTERN] [FOLDER]
 
 For people who judge the look of the console by eye; the checks that need no eye are in test_walk_looks.py. Writes PNG
 to FOLDER (build/console-looks by default): one file an image, and sheets that join them.
@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,9 +32,10 @@ from inkgate.service.settings import Database
 from inkgate.service.takeover import routes
 from tests import takeover_data
 from tests.console.browser import WALL_KEY, BrowserUser, chromium, example_service, service
+from tests.console.contact_states import STATES
 from tests.console.page_checks import pages, shown_to
 from tests.console.test_walk import choose_own_password, new_customer
-from tests.console.walkthrough import CUSTOMER, OPERATOR, User, Walkthrough
+from tests.console.walkthrough import CUSTOMER, OPERATOR, Walkthrough
 
 LANGUAGES, THEMES, WIDTHS = ("zh", "en"), ("light", "dark"), (1440, 375, 1920)
 HEIGHTS = {1440: 900, 375: 812, 1920: 1080}  # of the window, in CSS pixels
@@ -51,6 +53,9 @@ class Album:
     folder: Path
     only: str = ""
     taken: dict[tuple[str, str, str, int], Path] = field(default_factory=dict)
+
+    def wants(self, name: str) -> bool:
+        return re.search(self.only, name) is not None
 
     def take(self, page: Page, name: str, language: str, *, whole: bool = True) -> None:
         """The page as it is now, in each theme and width; `whole` with what is below the window."""
@@ -123,11 +128,13 @@ def photograph(album: Album, person: BrowserUser, prefix: str, paths: list[str])
     """Each page of a user, and its dialogs."""
     for path in paths:
         name = prefix + (path.replace("/", "_").replace("?", "_") if path != "/" else "_home")
-        if album.only not in name:
+        if not album.wants(name):
             continue
         for language in LANGUAGES:
             person.speak(language)
             page = person.go(path)
+            if page.locator("main.wall").count():
+                page.reload()  # an address that differs in the fragment alone does not, and the language would stay
             page.wait_for_load_state("networkidle") if "every" not in page.content() else page.wait_for_timeout(800)
             album.take(page, name, language)
             _dialogs(album, page, name, language)
@@ -154,64 +161,17 @@ def _dialogs(album: Album, page: Page, name: str, language: str) -> None:
 
 
 def states(album: Album, walk: Walkthrough) -> None:
-    """What pages look like after something was done or refused."""
-
-    def palette(page: Page) -> None:
-        page.keyboard.press("Control+k")
-        page.keyboard.type("a")
-        page.wait_for_timeout(600)
-
-    def refused_app(page: Page) -> None:
-        page.click("[data-opens=new-app]")
-        page.fill("#new-app #name", "1")
-        page.click("#new-app .main-action")
-        page.wait_for_load_state()
-
-    def refused_login(page: Page) -> None:
-        page.fill("#login", "unknown")
-        page.fill("#password", "nothing of this kind")
-        page.click("form.form button")
-        page.wait_for_load_state()
-
-    def refused_code(page: Page) -> None:
-        page.locator("input[name=code]").first.fill("NOSUCHCODE")
-        page.locator("form:has(input[name=code]) button").first.click()
-        page.wait_for_load_state()
-
-    def sample(page: Page) -> None:
-        page.locator("[data-sample]").first.click()
-        page.wait_for_selector("#answer-json", timeout=90_000)
-
-    def table(page: Page) -> None:
-        page.locator("[role=tab]").nth(1).click()
-
-    shown: list[tuple[str, User | None, str, Callable[[Page], None], bool]] = [
-        ("palette", CUSTOMER, "/", palette, False),
-        ("palette-operator", OPERATOR, "/operator/accounts", palette, False),
-        ("toast", CUSTOMER, "/?done=password", lambda _: None, False),
-        ("missing", CUSTOMER, "/nowhere", lambda _: None, True),
-        ("forbidden", CUSTOMER, "/operator/accounts", lambda _: None, True),
-        ("app-refused", CUSTOMER, "/apps", refused_app, False),
-        ("voucher-refused", CUSTOMER, "/vouchers", refused_code, True),
-        ("numbers", CUSTOMER, "/", table, True),
-        ("login-refused", None, "/login", refused_login, True),
-        ("monitor-90", CUSTOMER, "/monitor?days=90", lambda _: None, True),
-        ("ledger-range", OPERATOR, "/operator/ledger?days=7", lambda _: None, True),
-        *(
-            (f"try-{each}", CUSTOMER, f"/try?capability={each}", sample, True)
-            for each in ("general", "idcard", "plate", "licence")
-        ),
-    ]
-    for name, who, path, act, whole in shown:
-        if album.only not in f"state_{name}":
+    """The pages of STATES."""
+    for state in STATES:
+        if not album.wants(f"state_{state.name}"):
             continue
-        person = walk.person(who)
+        person = walk.person(state.who)
         for language in LANGUAGES:
             person.speak(language)
-            page = person.go(path)
+            page = person.go(state.path)
             page.wait_for_load_state("networkidle")
-            act(page)
-            album.take(page, f"state_{name}", language, whole=whole)
+            state.act(page)
+            album.take(page, f"state_{state.name}", language, whole=state.whole)
         person.context.close()
 
 
@@ -286,7 +246,7 @@ def with_data(album: Album, browser: Browser) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
-    parser.add_argument("--only", default="", help="only images whose name has this text")
+    parser.add_argument("--only", default="", help="only images whose name has this, a regular expression")
     given = parser.parse_args()
     album = Album(given.folder, given.only)
     with chromium() as browser:

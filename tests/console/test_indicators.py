@@ -97,6 +97,10 @@ async def test_the_overview_compares_with_the_period_before(engine: AsyncEngine)
     assert page.count("没有可比的数据") == 0
 
 
-async def test_figures_without_calls_say_so(console: ConsoleFixture) -> None:
-    page = await (await console.signed_in("lin")).see("/")
-    assert page.count("没有可比的数据") == 4 and 'class="spark"' not in page
+async def test_before_the_first_call_there_are_steps_and_no_figures(console: ConsoleFixture) -> None:
+    lin = await console.signed_in("lin")
+    page = await lin.see("/")
+    assert "快速入门" in page and "还没有调用" in page and 'class="card figure kpi' not in page
+    await traffic(console, call(console, "licence", units=1, images=1))
+    page = await lin.see("/")
+    assert "快速入门" not in page and page.count("没有可比的数据") == 4, "the first call has no period before"

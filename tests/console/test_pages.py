@@ -358,5 +358,5 @@ async def test_static_files_are_compressed_and_immutable(console: ConsoleFixture
             answer = await plain.get(path, headers={"accept-encoding": "gzip"})
         assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
         whole += int(answer.headers["content-length"])
-    assert len(paths) == 10 and whole < 400_000  # the largest page, cold, without its HTML
+    assert len(paths) == 11 and whole < 400_000  # the largest page, cold, without its HTML
     assert len(page.encode()) < 60_000

@@ -318,7 +318,8 @@ def test_the_first_steps_are_drawn_with_what_is_left_to_do() -> None:
     from inkgate.service.console.translations import Translator
 
     template = environment().get_template("_first_steps.html")
-    values = {"_": Translator("en"), "root": "/console", "may": lambda name: name != "keys.change"}
+    may = {"may": lambda name: name != "keys.change", "may_reveal": False}
+    values = {"_": Translator("en"), "root": "/console", **may}
     shown = template.render(
         first_steps=[
             Step("buy", "/capabilities", True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
 
@@ -284,3 +285,10 @@ async def test_the_page_begins_with_an_opened_app_and_then_with_the_last_one(
     assert chosen(await mei.see("/try")) == newer
     lin.cookies.set("inkgate_app", secrets.token_hex(500), domain="console.test", path="/console")
     assert chosen(await lin.see("/try")) == newer
+
+
+def test_coordinates_are_one_line_of_the_json_that_is_shown() -> None:
+    answer = {"box": [1.5, -2, 3e-05], "text": "[\n1,\n2\n]", "lines": [{"words": ["1", "2"]}], "none": []}
+    text = try_it.json_text(answer)
+    assert json.loads(text) == answer
+    assert '"box": [1.5, -2, 3e-05]' in text and '"1",\n' in text

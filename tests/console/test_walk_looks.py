@@ -94,6 +94,26 @@ def test_no_page_is_left_out(walk: Walkthrough, paths: list[str]) -> None:
     assert set(paths) - seen == {"/setup"}
 
 
+def test_tabs_fade_where_more_of_them_is_and_show_the_current_one(walk: Walkthrough) -> None:
+    from playwright.sync_api import expect
+
+    lin = walk.person(CUSTOMER)
+    lin.page.set_viewport_size({"width": 375, "height": 812})
+    tabs = lin.go("/try?capability=licence").locator(".tabs").first
+    expect(tabs).to_have_class("tabs more-left")
+    expect(tabs.locator("[aria-current]")).to_be_in_viewport(ratio=0.95)
+    lin.page.set_viewport_size({"width": 1440, "height": 900})
+    expect(tabs).to_have_class("tabs")
+    lin.leave()
+
+
+def test_a_short_page_does_not_scroll(walk: Walkthrough) -> None:
+    lin = walk.person(CUSTOMER)
+    page = lin.go("/password")
+    assert page.evaluate("document.documentElement.scrollHeight === innerHeight")
+    lin.leave()
+
+
 @pytest.mark.skipif(not os.environ.get("CONSOLE_SHOTS"), reason="make console-shots takes the screenshots")
 def test_screenshots_for_the_documentation(demo: Walkthrough) -> None:
     from tests.console.browser import WALL_KEY

@@ -38,6 +38,11 @@ def _state(row: AccessKeyRow, ended: bool) -> str:
     return "live" if row.ends_at is None else "ending"
 
 
+def may_reveal(page_request: PageRequest) -> bool:
+    """Whether the user can see the secret of a key again, after the password."""
+    return page_request.parts.settings.console.reveal_keys and page_request.may("keys.change")
+
+
 @router.get("/keys")
 async def page(page_request: Customer, page: int = 1) -> Response:
     return await _render_page(page_request, page=page)
@@ -118,5 +123,5 @@ async def _render_page(page_request: PageRequest, *, status: int = 200, problem:
         problem=problem,
         secrets=secrets,
         most=accounts.KEYS_PER_ACCOUNT,
-        may_reveal=page_request.parts.settings.console.reveal_keys and page_request.may("keys.change"),
+        may_reveal=may_reveal(page_request),
     )

@@ -119,7 +119,7 @@ async def view(
     return Monitor(
         span=span,
         total=total(steps),
-        requests=stacked(series, lambda row: row.requests, translate("次"), whole=True),
+        requests=stacked(series, lambda row: row.requests, translate("个请求"), whole=True),
         response=charts.measured(span, steps, response_times(translate), "ms"),
         traffic=stacked(series, lambda row: row.body_bytes / MIB, "MiB"),
         faults=charts.over_time(
@@ -128,7 +128,7 @@ async def view(
             lambda row: row.requests,
             name=str,
             other_label=translate("其他"),
-            unit=translate("次"),
+            unit=translate("个请求"),
             kind="bar",
             stack=True,
             whole=True,

@@ -17,6 +17,7 @@ from inkgate.service.console.first_steps import first_steps
 from inkgate.service.console.indicators import Bar, Change
 from inkgate.service.console.menu import first_page
 from inkgate.service.console.page_request import Forbidden, SignedInRequest
+from inkgate.service.console.pages.keys import may_reveal
 from inkgate.service.console.render import go, render, title
 from inkgate.service.console.scope import PERIODS, Period, VisibleAccounts, app_names, scope_of, span_of
 from inkgate.service.console.translations import Translator
@@ -234,4 +235,5 @@ async def page(page_request: SignedInRequest, days: str = "7", capability: str =
         scope=scope,
         capabilities=CAPABILITIES,
         first_steps=steps,
+        may_reveal=may_reveal(page_request),
     )

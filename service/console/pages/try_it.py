@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ TOKEN_BYTES = 32
 TOKEN_LENGTH = 43  # of the base64 text of a token
 CALL_OVERHEAD_SECONDS = 10.0  # beyond the deadline of the gateway
 NOT_OPENED = 50002
+NUMBERS = re.compile(r"\[\n\s*(-?[\d.eE+-]+(?:,\n\s*-?[\d.eE+-]+)*)\n\s*\]")
+"""An array of numbers in JSON that is indented."""
 WITHOUT_UNITS = (51001, 51002, 51003)
 
 
@@ -211,13 +214,20 @@ def _result(page_request: PageRequest, sent_call: GatewayCall, keys: CallerKeys,
         model=model,
         step=_next_step(page_request, sent_call, app_id),
         once=_new_token(),
-        answer=json.dumps(sent_call.answer, ensure_ascii=False, indent=2),
+        answer=json_text(sent_call.answer),
         requests=[
             ("curl", gateway_client.as_curl(sent_call, where)),
             ("Python", gateway_client.as_python(sent_call.capability, keys, where)),
             ("Java", gateway_client.as_java(sent_call.capability, keys, where)),
         ],
     )
+
+
+def json_text(answer: object) -> str:
+    """The answer, indented; coordinates, which are arrays of numbers, in one line each. In a string a line never
+    breaks."""
+    text = json.dumps(answer, ensure_ascii=False, indent=2)
+    return NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', '').split())}]", text)
 
 
 def _next_step(page_request: PageRequest, sent_call: GatewayCall, app_id: str) -> NextStep | None:

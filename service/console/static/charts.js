@@ -5,14 +5,26 @@
   const LIGHT = ["#2f6fd6", "#1f9d86", "#c98a1b", "#7b5bd6", "#3f9dbd", "#8f8a2f", "#a9659f", "#6b7787"];
   const DARK = ["#6ea3ff", "#4fc7ae", "#e3b04f", "#a68bff", "#6cc4e0", "#bdb75a", "#cf93c6", "#9aa6b6"];
   const MARKED_POINTS = 50; // series with fewer points show each of them
+  const COMPACT_FROM = 100000;
   const [LEGEND_SWATCH_PX, LEGEND_GAP_PX, LEGEND_ROW_PX] = [15, 16, 24];
 
   const language = document.documentElement.lang;
   const plain = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
   const compact = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
 
+  // The format of all labels of an axis: whole numbers, or thousands and millions where they would be long.
+  function labels(wanted) {
+    const values = wanted.names.map((_, at) => {
+      const those = wanted.series.map((each) => each.data[at] ?? 0);
+      return wanted.stack ? those.reduce((sum, each) => sum + each, 0) : Math.max(0, ...those);
+    });
+    return Math.max(...values) < COMPACT_FROM ? plain : compact;
+  }
+
   function draw(place) {
     const wanted = JSON.parse(place.dataset.chart);
+    wanted.named = wanted.series.filter((each) => each.data.some(Boolean));
+    if (!wanted.named.length) wanted.named = wanted.series;
     const colours = { muted: probe(2), line: probe(3), surface: probe(4), text: probe(6) };
     const chart = echarts.init(place, null, { renderer: "canvas" });
     const option = {
@@ -40,7 +52,7 @@
     const pen = (legendHeight.pen ??= document.createElement("canvas").getContext("2d"));
     pen.font = `12px ${family}`;
     let [rows, used] = [1, 0];
-    for (const each of wanted.series) {
+    for (const each of wanted.named) {
       const need = pen.measureText(each.name).width + LEGEND_SWATCH_PX + LEGEND_GAP_PX;
       if (used && used + need > width - 2 * LEGEND_GAP_PX) [rows, used] = [rows + 1, 0];
       used += need;
@@ -56,9 +68,10 @@
 
   function axes(wanted, { muted, line, surface, text }, words) {
     const several = wanted.series.length > 1;
+    const numbers = labels(wanted);
     return {
       grid: { left: 4, right: 20, top: 44, containLabel: true },
-      legend: several ? { bottom: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: LEGEND_GAP_PX - 4,
+      legend: several ? { data: wanted.named.map((each) => each.name), bottom: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: LEGEND_GAP_PX - 4,
         textStyle: { color: muted } } : undefined,
       // Drawn on the canvas: an HTML tooltip needs inline styles, which the content security policy forbids.
       tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: surface, borderColor: line,
@@ -69,7 +82,7 @@
         axisLabel: { color: muted, hideOverlap: true },
         axisLine: { lineStyle: { color: line } }, axisTick: { show: false } },
       yAxis: { type: "value", name: wanted.unit, nameTextStyle: { color: muted, align: "left", padding: [0, 0, 0, -4] },
-        nameGap: 12, axisLabel: { color: muted, formatter: (value) => compact.format(value) },
+        nameGap: 12, axisLabel: { color: muted, formatter: (value) => numbers.format(value) },
         splitLine: { lineStyle: { color: line } }, splitNumber: 4, minInterval: wanted.whole ? 1 : 0 },
       series: wanted.series.map((each, index) => series(wanted, each, index, surface)),
     };

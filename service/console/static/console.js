@@ -126,10 +126,6 @@
     opened?.showModal();
     if (opened?.querySelector(".alert.bad")) document.querySelector("main > .alert.bad")?.remove(); // said in the dialog
     takeFragment();
-    for (const chosen of document.querySelectorAll(".tabs [aria-current]")) { // one row that scrolls on a phone
-      const tabs = chosen.closest(".tabs");
-      tabs.scrollLeft = chosen.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - chosen.offsetWidth) / 2;
-    }
   });
   // A form that stays on the page can be sent again once it has its answer.
   document.addEventListener("htmx:afterRequest", (event) => {
