@@ -107,7 +107,7 @@ def _evidence(report: RouteReport, language: str) -> str:
     if codes.total:
         other = codes.total - codes.count
         parts.append(
-            f"{other:,} of {codes.total:,} calls have another code."
+            f"{other:,} of {codes.total:,} calls returned a different code."
             if english
             else f"{codes.total:,} 次调用中 {other:,} 次的返回码不同。"
         )

@@ -41,7 +41,7 @@ def test_a_sentence_names_the_weakest_field_with_its_margin() -> None:
     assert judged.verdict is Verdict.READY
     assert judged.text("en") == (
         "Ready to switch. Lowest agreement of a field: 99.2 % ± 0.2 of 12,340 values of Citizen number. "
-        "0 of 12,400 calls have another code."
+        "0 of 12,400 calls returned a different code."
     )
     assert judged.text("zh") == (
         "可以切换。一致率最低的字段：公民身份号码，12,340 个值中一致 99.2 % ± 0.2。12,400 次调用中 0 次的返回码不同。"
