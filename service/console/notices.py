@@ -55,8 +55,8 @@ def notice(page_request: PageRequest) -> str:
 
 
 def explain(translate: Translator, problem: Misuse) -> str:
-    """The text of a problem in the language of the page; English starts with a capital letter."""
+    """The text of a problem in the language of the page; English is made a sentence."""
     if translate.language == "zh":
         return render(problem.code, problem.params, CHINESE)
     message = str(problem)
-    return message[:1].upper() + message[1:]
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "?", "!")) else ".")

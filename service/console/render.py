@@ -138,8 +138,8 @@ def yuan(fen: int) -> str:
 
 
 def plain(fen: int) -> str:
-    """Money for a form: 1350.00."""
-    return money.plain(fen)
+    """Money for a form: 1,350.00."""
+    return f"{fen // 100:,}.{fen % 100:02d}"
 
 
 def per_thousand(price_fen: int, count: int) -> str:

@@ -34,12 +34,12 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "key.not_found": Message(
         Kind.NOT_FOUND,
-        "no access key {ak}",
+        "no AccessKey {ak}",
         "没有 AccessKey {ak}。",
     ),
     "key.limit": Message(
         Kind.LIMIT,
-        "an account holds at most {most} live access keys; disable one first",
+        "an account holds at most {most} valid AccessKeys; disable one first",
         "每个账号最多 {most} 个有效 AccessKey，请先禁用一个。",
     ),
     "app.not_found": Message(
@@ -64,8 +64,8 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "app.name_invalid": Message(
         Kind.INVALID,
-        "the app name {name!r} does not fit: 4 to 15 characters, Chinese characters, Latin letters, digits and "
-        "underscores, beginning with a letter or a Chinese character",
+        "“{name}” is not a valid app name: use 4–15 Chinese characters, Latin letters, digits and underscores, "
+        "beginning with a letter or a Chinese character",
         "应用名称“{name}”不符合规则：4-15 个字符，支持汉字、英文字母、数字、下划线，须以字母或汉字开头。",
     ),
     "app.description_too_long": Message(
@@ -85,7 +85,7 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "app.capability_not_opened": Message(
         Kind.CONFLICT,
-        "the app {app!r} has not opened {capability}",
+        "{capability} is not enabled in the app {app!r}",
         "应用“{app}”未开通能力 {capability}。",
     ),
     "capability.unknown": Message(

@@ -14,7 +14,7 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "pack.capability_free": Message(
         Kind.INVALID,
-        "{capability} is free: opening it is enough, it takes no pack",
+        "{capability} is free: it only needs to be enabled and takes no pack",
         "能力 {capability} 免费，开通即可使用，无需资源包。",
     ),
     "pack.units_out_of_range": Message(

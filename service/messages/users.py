@@ -64,17 +64,17 @@ MESSAGES: Mapping[str, Message] = {
     ),
     "factor.set_up_already": Message(
         Kind.CONFLICT,
-        "the second factor is set up already",
+        "two-step verification is on already",
         "已启用两步验证。",
     ),
     "factor.not_set_up": Message(
         Kind.CONFLICT,
-        "this user has no second factor",
+        "this user has no two-step verification",
         "该用户未启用两步验证。",
     ),
     "factor.required": Message(
         Kind.CONFLICT,
-        "this role must have a second factor",
+        "this role needs two-step verification",
         "您的角色必须启用两步验证，不能关闭。",
     ),
     "user.set_up_already": Message(

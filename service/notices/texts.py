@@ -20,14 +20,14 @@ MAX_TITLE, MAX_LINE = 120, 400  # characters
 
 _TITLES: Mapping[Kind, tuple[str, str]] = {
     Kind.LOW_BALANCE: ("余量不足：{account} 的{capability}", "Low balance: {capability} of {account}"),
-    Kind.PACK_EXPIRING: ("资源包即将到期：{account} 的{capability}", "Packs end soon: {capability} of {account}"),
+    Kind.PACK_EXPIRING: ("资源包即将到期：{account} 的{capability}", "Packs expiring soon: {capability} of {account}"),
     Kind.ORDER_WAITING: ("订单待审批：{account}", "Order waiting: {account}"),
     Kind.REFUND_WAITING: ("退订待审批：{account}", "Refund waiting: {account}"),
     Kind.WORKERS_DOWN: ("没有可用的识别进程", "No worker is alive"),
-    Kind.CERTIFICATE_ENDING: ("证书即将到期：{name}", "Certificate ends soon: {name}"),
+    Kind.CERTIFICATE_ENDING: ("证书即将到期：{name}", "Certificate expiring soon: {name}"),
     Kind.LEDGER_FAILED: ("账本核对不符", "Reconciliation of the ledger failed"),
-    Kind.HEADS_FAILED: ("账本与审计所记的链尾不符", "Ledger and the ends in the audit trail disagree"),
-    Kind.HEADS_WAITING: ("账本链尾未及时记入审计", "Ends of the ledger are recorded late"),
+    Kind.HEADS_FAILED: ("账本与审计所记的链尾不符", "Ledger does not match its checkpoints in the audit trail"),
+    Kind.HEADS_WAITING: ("账本链尾未及时记入审计", "Ledger checkpoints recorded late"),
     Kind.AUDIT_FAILED: ("操作审计校验失败", "Verification of the audit trail failed"),
     Kind.TEST: ("测试通知", "Test notice"),
 }

@@ -74,7 +74,7 @@ ROLES: Mapping[Role, frozenset[P]] = {
 }
 
 TITLES: Mapping[Role, tuple[str, str]] = {
-    Role.OPERATOR: ("运营人员（全部权限）", "operator (everything)"),
+    Role.OPERATOR: ("运营人员（全部权限）", "operator (full access)"),
     Role.SYSTEM: ("系统管理员", "system administrator"),
     Role.SECURITY: ("安全管理员", "security administrator"),
     Role.AUDITOR: ("审计员", "auditor"),

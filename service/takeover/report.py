@@ -98,6 +98,7 @@ class RouteReport:
     units: int
     price: str | None
     saved_fen: int
+    price_units: int = 0  # the size of that product
 
     @property
     def same_codes(self) -> Share:
@@ -192,6 +193,7 @@ def _route(sums: Sequence[Sum], products: Sequence[ProductRow]) -> RouteReport:
         units=units,
         price=product.id if product else None,
         saved_fen=cost_fen(units, product),
+        price_units=product.units if product else 0,
     )
 
 

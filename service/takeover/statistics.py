@@ -10,11 +10,11 @@ Z_95 = 1.959963984540054
 
 
 def percent(share: float | None) -> str:
-    """A share as a percentage with one decimal; 100.0 % only when it is all, "–" for None."""
+    """A share as a percentage with one decimal; 100.0% only when it is all, "–" for None."""
     if share is None:
         return "–"
     tenths = round(share * 1000)
-    return f"{min(tenths, 999 if share < 1 else 1000) / 10:.1f} %"
+    return f"{min(tenths, 999 if share < 1 else 1000) / 10:.1f}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,8 @@ class Share:
         return low, high
 
     @property
-    def margin(self) -> float:
-        """The larger distance from the share to an end of the interval, for texts of the form "99.2 % ± 0.4"."""
-        low, high = self.interval
-        value = self.value
-        return 1.0 if value is None else max(value - low, high - value)
-
-    @property
     def text(self) -> str:
-        """The share with its margin, as 99.2 % ± 0.4; "–" without cases."""
-        return f"{percent(self.value)} ± {self.margin * 100:.1f}" if self.total else "–"
+        """The share with its interval, as 99.2% (98.7–99.6%); "–" without cases. Both ends, because the interval is not
+        symmetrical near 1 and a margin around the share would reach beyond it."""
+        low, high = self.interval
+        return f"{percent(self.value)} ({percent(low).removesuffix('%')}–{percent(high)})" if self.total else "–"

@@ -19,7 +19,7 @@ from enum import StrEnum
 from inkgate.service.takeover.report import RouteReport
 from inkgate.service.takeover.statistics import percent
 
-MIN_IMAGES = 400  # the interval of a share near 98 % is then about ± 2 %
+MIN_IMAGES = 400  # the interval of a share near 98% is then about ± 2%
 READY_SHARE, POOR_SHARE = 0.95, 0.85
 READY_CHARACTERS, POOR_CHARACTERS = 0.97, 0.90
 READY_CODES, POOR_CODES = 0.98, 0.90
@@ -101,13 +101,15 @@ def _evidence(report: RouteReport, language: str) -> str:
     if report.text is not None and report.folded_characters is not None:
         number, share = report.text.folded_characters, percent(report.folded_characters)
         parts.append(
-            f"{share} of {number:,} characters are the same." if english else f"{number:,} 个字符中一致 {share}。"
+            f"{share} of {number:,} characters are the same, not counting blanks."
+            if english
+            else f"不计空白的 {number:,} 个字符中一致 {share}。"
         )
     codes = report.same_codes
     if codes.total:
         other = codes.total - codes.count
         parts.append(
-            f"{other:,} of {codes.total:,} calls have another code."
+            f"{other:,} of {codes.total:,} calls returned a different code."
             if english
             else f"{codes.total:,} 次调用中 {other:,} 次的返回码不同。"
         )

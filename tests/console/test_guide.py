@@ -80,6 +80,6 @@ async def test_codes_are_explained_and_found_in_english(console: ConsoleFixture)
     lin = await console.signed_in("lin")
     lin.headers["accept-language"] = "en"
     page = await lin.see("/reference?q=allow-list")
-    assert "IP未被APP授权" in page and "the address is not on the allow-list of the app" in page
+    assert "IP未被APP授权" in page and "The address is not on the allow-list of the app" in page
     assert "应用未开通" not in page
-    assert "the app has not opened the capability" not in await (await console.signed_in("lin")).see("/reference")
+    assert "The capability is not enabled in the app" not in await (await console.signed_in("lin")).see("/reference")

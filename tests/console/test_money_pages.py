@@ -146,7 +146,7 @@ async def test_a_bill_lists_usage_by_sub_account_payments_and_refunds(console: C
     assert sheet[-1][-1] == "-450.00" and '<td class="right">-¥450.00</td>' in await lin.see("/bills")
     await lin.submit("/preferences", page="/", language="en", next="/")
     english = rows(await lin.see("/bills.csv?month=2026-03"))
-    assert [line[0] for line in english] == ["Kind", *["Use"] * 3, "Order", "Refund"]
+    assert [line[0] for line in english] == ["Type", *["Usage"] * 3, "Purchase", "Refund"]
     assert "青禾" not in "".join(map(str, rows(await (await console.signed_in("east")).see("/bills.csv"))))
 
 

@@ -284,7 +284,7 @@ def test_fields_have_labels_in_both_languages_and_unknown_ones_their_own_names(m
 async def test_an_invalid_image_is_not_sent(console: ConsoleFixture) -> None:
     lin = await console.signed_in("lin")
     token = await lin.token("/keys")
-    for image, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MB"), (b"GIF89a", "只支持"), (b"", "请选择")):
+    for image, said in ((b"x" * (2 * 1024 * 1024 + 1), "2 MiB"), (b"GIF89a", "只支持"), (b"", "请选择")):
         answer = await lin.post("/try/general", data={"csrf": token, "app": console.app_id}, files={"image": image})
         assert said in answer.text
 

@@ -235,7 +235,7 @@ async def test_packs_are_listed_page_by_page(console: ConsoleFixture) -> None:
 async def test_a_price_of_zero_is_confirmed_and_a_large_one_is_answered_rightly(console: ConsoleFixture) -> None:
     chief = await console.signed_in("chief")
     path, page = "/operator/products/general-10m", "/operator/products"
-    assert 'value="22000.00"' in await chief.see(page)
+    assert 'value="22,000.00"' in await chief.see(page)
     asked = await chief.submit(path, page=page, price="0", on_sale="1")
     assert asked.status_code == 422 and 'name="free"' in asked.text and "可免费购买" in asked.text
     for price in ("10000000001", "99999999999999", "-1", "1.005", ""):

@@ -68,7 +68,7 @@ async def test_the_list_shows_verdict_figures_and_savings(console: ConsoleFixtur
     chief = await with_figures(console)
     page = await chief.see(PAGE)
     assert page.index("身份证识别") < page.index("通用型OCR") < page.index("车牌识别")
-    assert "92.0 % ± 2.7" in page and "住址" in page and "先看差异" in page and "数据不足" in page
+    assert "92.0% (89.3–94.1%)" in page and "住址" in page and "先看差异" in page and "数据不足" in page
     assert "¥7.07" in page and "未接管" in page
 
 
@@ -83,7 +83,7 @@ async def test_a_shorter_period_has_its_own_figures(console: ConsoleFixture) -> 
 async def test_the_page_of_an_app_shows_every_field_and_its_different_values(console: ConsoleFixture) -> None:
     chief = await with_figures(console)
     page = await chief.see(f"{PAGE}/{console.app_id}/idcard")
-    assert "97.0 % ± 1.9" in page and "公民身份号码" in page and "http_502" in page and "4010" in page
+    assert "97.0% (95.1–98.2%)" in page and "公民身份号码" in page and "http_502" in page and "4010" in page
     assert "林知<mark>运</mark>" in page and "西湖区<mark> </mark>青禾路" in page and "未比较：本地繁忙" in page
     only = await chief.see(f"{PAGE}/{console.app_id}/idcard?field=name")
     assert "<mark>运</mark>" in only and "青禾路" not in only
@@ -93,7 +93,7 @@ async def test_the_page_of_an_app_shows_every_field_and_its_different_values(con
     page = await english.see(f"{PAGE}/{console.app_id}/idcard")
     assert "Close; look at the differences" in page and "Citizen number" in page
     text = await english.see(f"{PAGE}/{console.app_id}/general")
-    assert "Character agreement" in text and "99.9 %" in text and "5<mark>S</mark>50" in text
+    assert "Character agreement" in text and "99.9%" in text and "5<mark>S</mark>50" in text
 
 
 async def test_personal_values_are_not_there_unless_they_are_allowed(console: ConsoleFixture) -> None:

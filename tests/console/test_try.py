@@ -225,7 +225,7 @@ async def test_a_call_without_a_token_is_refused(console: ConsoleFixture, lin: B
         (b"\xff\xd8\xff\xd9", "图片已损坏", "The image is damaged"),
         (saved(Image.new("RGB", (31, 400)), "PNG"), "图片为 31 × 400 像素；每边须为 32-5000", "has 31 × 400 pixels"),
         (saved(Image.new("RGB", (5001, 40)), "PNG"), "图片为 5001 × 40 像素", "must have 32 to 5000"),
-        (b"\xff\xd8\xff" + bytes(2 * 1024 * 1024), "不能超过 2 MB", "2 MB"),
+        (b"\xff\xd8\xff" + bytes(2 * 1024 * 1024), "不能超过 2 MiB", "2 MiB"),
         (b"", "请选择", "Choose"),
     ],
     ids=["pdf", "gif", "webp", "broken", "narrow", "wide", "large", "none"],

@@ -54,6 +54,7 @@ def test_a_robot_is_added_and_tried(walk: Walkthrough, tmp_path: Path) -> None:
         page.wait_for_selector("main h1")
         page = chief.go(PAGE)
         page.select_option("#kind", "wecom")
+        assert page.is_visible("#url") and page.is_hidden("#secret") and page.is_hidden("#algorithm")
         page.fill("#name", "值班群")
         page.fill("#url", receiver.url("/cgi-bin/webhook/send?key=secret-in-the-url"))
         page.click("form.form button.main-action")

@@ -107,7 +107,7 @@ def test_a_price_of_zero_asks_in_the_browser(shop: Walkthrough) -> None:
     page = chief.go("/operator/products")
     row = page.locator("tr", has_text="general-10m")
     field = row.locator("[name=price]")
-    assert field.input_value() == "22000.00"
+    assert field.input_value() == "22,000.00"
     assert field.evaluate("each => each.scrollWidth <= each.clientWidth")
     field.fill("0")
     row.locator("button").click()

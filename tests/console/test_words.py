@@ -66,7 +66,7 @@ def test_no_template_has_untranslated_chinese() -> None:
 
 
 def test_placeholders_are_filled_in_both_languages() -> None:
-    assert Translator("en")("共 {n} 次", n=3) == "3 in all"
+    assert Translator("en")("共 {n} 次", n=3) == "3 total"
     assert Translator("zh")("共 {n} 次", n=3) == "共 3 次"
     assert Translator("fr").language == "zh"
 
@@ -91,17 +91,17 @@ def test_a_text_with_a_number_and_a_noun_has_a_singular() -> None:
         (
             Misuse("app.name_taken", name="portal_app"),
             "账号中已有应用“portal_app”，同一账号内名称不能重复。",
-            "The account has an app 'portal_app' already; names are unique within an account",
+            "The account has an app 'portal_app' already; names are unique within an account.",
         ),
         (
             Misuse("refund.pack_used"),
             "资源包已被使用，不支持退订。",
-            "A pack that has been used is not refunded",
+            "A pack that has been used is not refunded.",
         ),
         (
             Misuse("qps.out_of_range", most=100_000.0),
             "QPS 须大于 0。",
-            "Requests per second must be above 0 and at most 100000",
+            "Requests per second must be above 0 and at most 100000.",
         ),
     ],
 )

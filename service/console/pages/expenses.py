@@ -99,11 +99,12 @@ async def claim(page_request: Customer) -> Response:
         async with page_request.begin() as unit:
             await rules.claim_voucher(unit, account_id, page_request.text("code", 64))
     except Misuse as problem:
-        return await _vouchers(page_request, problem=explain(page_request.translate, problem))
+        return await _vouchers(page_request, refusal=explain(page_request.translate, problem))
     return go(page_request, "/vouchers", "voucher-claimed")
 
 
-async def _vouchers(page_request: PageRequest, state: str = "", page: int = 1, problem: str = "") -> Response:
+async def _vouchers(page_request: PageRequest, state: str = "", page: int = 1, refusal: str = "") -> Response:
+    """The vouchers; `refusal` is why the code that was entered is not accepted."""
     account_id = _main_account(page_request)
     state = state if state in VOUCHER_STATES else ""
     paging = Paging.of(page, PER_PAGE)
@@ -124,7 +125,7 @@ async def _vouchers(page_request: PageRequest, state: str = "", page: int = 1, p
     return render(
         page_request,
         "vouchers.html",
-        422 if problem else 200,
+        422 if refusal else 200,
         rows=[(each, rules.voucher_state(each, now)) for each in shown.rows],
         products=products,
         counts=counts,
@@ -132,7 +133,8 @@ async def _vouchers(page_request: PageRequest, state: str = "", page: int = 1, p
         state=state,
         states_known=VOUCHER_STATES,
         page=shown,
-        problem=problem,
+        refusal=refusal,
+        code=page_request.text("code", 64) if refusal else "",
     )
 
 

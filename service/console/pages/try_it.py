@@ -283,7 +283,7 @@ def _image_problem(page_request: PageRequest, capability: Capability, image: byt
     if not image:
         return _("请选择一张图片。")
     if len(image) > _max_bytes(capability):
-        return _("图片不能超过 2 MB。API 接口可接受更大的图片。")
+        return _("图片不能超过 2 MiB。API 接口可接受更大的图片。")
     try:
         check_image(image, capability)
     except ImageFault as problem:

@@ -70,6 +70,8 @@
     const dialog = document.getElementById("confirm");
     dialog.querySelector("h2").textContent = form.dataset.confirm;
     dialog.querySelector("p").textContent = form.dataset.confirmText || "";
+    const close = dialog.querySelector("[data-closes]"); // named otherwise where the action itself is to cancel
+    close.textContent = form.dataset.confirmClose || close.dataset.text;
     const sure = dialog.querySelector("[data-sure]");
     sure.textContent = form.dataset.confirmAction;
     sure.className = event.submitter?.matches(".danger") ? "button danger" : "button main-action"; // red only for what destroys

@@ -18,7 +18,9 @@
       const inputs = [...cart.querySelectorAll("[data-price]")];
       const sum = () => show(cart, inputs.reduce((total, each) => {
         const count = Math.min(Math.max(Math.trunc(Number(each.value)) || 0, 0), Number(each.max));
-        return total + count * Number(each.dataset.price);
+        const fen = count * Number(each.dataset.price);
+        each.closest("tr").querySelector("[data-subtotal]").textContent = yuan(fen);
+        return total + fen;
       }, 0));
       cart.addEventListener("input", sum);
       sum(); // the browser may have restored other numbers

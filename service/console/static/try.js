@@ -58,7 +58,7 @@
     const { width, height } = bitmap;
     if (Math.min(width, height) < LOW) return { text: fill(texts.small, { width, height, low: LOW }), action: "" };
     if (file.size > MAX_BYTES || Math.max(width, height) > HIGH) {
-      const size = `${(file.size / 1048576).toFixed(1)} MB`;
+      const size = `${(file.size / 1048576).toFixed(1)} MiB`;
       return { text: fill(texts.big, { width, height, size, high: HIGH }), action: texts.shrink };
     }
     return null;

@@ -137,7 +137,7 @@ async def test_a_webhook_is_signed(stage: NoticeStage, algorithm: str) -> None:
     assert request.headers["x-inkgate-signature"] == f"{algorithm}={expected}"
     [row] = await stage.outbox()
     assert request.headers["x-inkgate-notice"] == request.json["id"] == row.id
-    assert request.json["title"].startswith("Packs end soon") and request.json["details"]["left"] == 10
+    assert request.json["title"].startswith("Packs expiring soon") and request.json["details"]["left"] == 10
 
 
 async def test_a_webhook_over_tls_is_verified(make_stage: Callable[..., NoticeStage], authority: Authority) -> None:

@@ -123,7 +123,8 @@ def test_the_command_prints_tables_csv_and_json(shell: Shell, tmp_path: Path) ->
     asyncio.run(seed(tmp_path / "inkgate.db"))
     text = shell("takeover", "report")
     assert (
-        "demo_app (demo) · Identity card" in text and "Lowest agreement of a field: 92.0 % ± 2.7 of 500 values" in text
+        "demo_app (demo) · Identity card" in text
+        and "Lowest agreement of a field: 92.0% (89.3–94.1%) of 500 values" in text
     )
     assert "other codes (cloud/here) http_502/0 6" in text
     assert "可以切换。" in shell("takeover", "report", "--capability", "general", "--zh")

@@ -57,7 +57,7 @@ def test_the_switch_for_emergencies(inkgate: Shell, app: str) -> None:
     ("words", "hint"),
     [
         (("route", "nosuch", "general", "mirror"), "no app 'nosuch'"),
-        (("route", "demo_app", "idcard", "mirror"), "has not opened idcard"),
+        (("route", "demo_app", "idcard", "mirror"), "idcard is not enabled"),
         (("route", "demo_app", "general", "both"), "mirror, split, local"),
         (("route", "demo_app", "general", "split"), "0 to 100"),
         (("route", "demo_app", "general", "split", "101"), "0 to 100"),

@@ -36,12 +36,12 @@ def test_both_ends_solve_the_equation_of_the_interval(case: tuple[int, int]) -> 
 
 def test_percentages_are_whole_only_when_all_agree() -> None:
     assert [percent(each) for each in (1.0, 0.9999, 0.97, 0.57, 0.0, None)] == [
-        "100.0 %", "99.9 %", "97.0 %", "57.0 %", "0.0 %", "–",
+        "100.0%", "99.9%", "97.0%", "57.0%", "0.0%", "–",
     ]  # fmt: skip
-    assert Share(97, 100).text == "97.0 % ± 5.5" and Share(0, 0).text == "–"
+    assert Share(97, 100).text == "97.0% (91.5–99.0%)" and Share(0, 0).text == "–"
 
 
-def test_the_margin_covers_the_interval() -> None:
+def test_the_interval_ends_at_all() -> None:
     share = Share(100, 100)
-    assert share.interval == pytest.approx((0.9630, 1.0), abs=5e-5) and share.margin == pytest.approx(0.0370, abs=5e-5)
+    assert share.interval == pytest.approx((0.9630, 1.0), abs=5e-5) and share.text == "100.0% (96.3–100.0%)"
     assert Share(0, 0).value is None and Share(0, 0).interval == (0, 1)

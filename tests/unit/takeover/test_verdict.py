@@ -36,22 +36,25 @@ BLANK = RouteReport(
 PAGES = replace(BLANK, capability=GENERAL, fields=(), text=TextFigures(0, 0, 100_000, 1_000))
 
 
-def test_a_sentence_names_the_weakest_field_with_its_margin() -> None:
+def test_a_sentence_names_the_weakest_field_with_its_interval() -> None:
     judged = judge(BLANK)
     assert judged.verdict is Verdict.READY
     assert judged.text("en") == (
-        "Ready to switch. Lowest agreement of a field: 99.2 % ± 0.2 of 12,340 values of Citizen number. "
-        "0 of 12,400 calls have another code."
+        "Ready to switch. Lowest agreement of a field: 99.2% (99.0–99.3%) of 12,340 values of Citizen number. "
+        "0 of 12,400 calls returned a different code."
     )
     assert judged.text("zh") == (
-        "可以切换。一致率最低的字段：公民身份号码，12,340 个值中一致 99.2 % ± 0.2。12,400 次调用中 0 次的返回码不同。"
+        "可以切换。一致率最低的字段：公民身份号码，12,340 个值中一致 99.2% (99.0–99.3%)。"
+        "12,400 次调用中 0 次的返回码不同。"
     )
 
 
 def test_running_text_is_judged_by_its_characters() -> None:
     judged = judge(PAGES)
-    assert judged.verdict is Verdict.READY and "99.0 % of 100,000 characters are the same." in judged.en
-    assert "100,000 个字符中一致 99.0 %。" in judged.zh
+    assert (
+        judged.verdict is Verdict.READY and "99.0% of 100,000 characters are the same, not counting blanks" in judged.en
+    )
+    assert "不计空白的 100,000 个字符中一致 99.0%。" in judged.zh
 
 
 @pytest.mark.parametrize(
