@@ -204,6 +204,8 @@ def test_every_text_of_a_code_has_its_english() -> None:
     assert [text for text in ENGLISH.values() if CHINESE.search(text) or text.endswith(".")] == []
     assert code_name("general", 50002) == "应用未开通"
     assert (
-        code_name("general", 50002, "en") == in_language("应用未开通", "en") == "The capability is not enabled in the app"
+        code_name("general", 50002, "en")
+        == in_language("应用未开通", "en")
+        == "The capability is not enabled in the app"
     )
     assert code_name("general", 1, "en") == "" and in_language("其他", "en") == "其他"
