@@ -39,8 +39,8 @@ class NewNoticeChannel(AdminModel):
     name: LongText
     account_id: Id | None = Field(None, description="A main account; without one the channel is the operators'.")
     addresses: LongText = Field("", description="Of e-mail: addresses separated by commas.")
-    url: str = Field("", max_length=MAX_URL, pattern=r"^[^\x00]*$", description="Of webhook and robots.")
-    secret: ShortText = Field("", description="Of webhook (made when empty) and robots.")
+    url: str = Field("", max_length=MAX_URL, pattern=r"^[^\x00]*$", description="Of webhook and bots.")
+    secret: ShortText = Field("", description="Of webhook (made when empty) and bots.")
     algorithm: Algorithm = "sha256"
     language: ShortText = ""
     kinds: list[ShortText] = Field([], max_length=20, description="Kinds of notice; empty: all.")

@@ -30,7 +30,7 @@ class Console(SettingsGroup):
     )
     reveal_keys: bool = Field(
         True,
-        description="Let users see the SecurityKey of an access key again, after their password (manual 6.2.3); "
+        description="Let users see the SecurityKey of an AccessKey again, after their password (manual 6.2.3); "
         "off: it is shown when the key is made, and never again.",
     )
     regions: Path | None = Field(

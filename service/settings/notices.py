@@ -58,14 +58,14 @@ class Notices(SettingsGroup):
     smtp_from: str = Field("", description="Sender's address, for example InkGate <inkgate@example.com>.")
     customer_hosts: tuple[str, ...] = Field(
         ("qyapi.weixin.qq.com", "oapi.dingtalk.com", "open.feishu.cn"),
-        description="Hosts to which customers' webhooks and robots may send; operators may name any host.",
+        description="Hosts to which customers' webhooks and bots may send; operators may name any host.",
     )
     networks: tuple[str, ...] = Field(
         (),
-        description="CIDRs to which webhooks and robots may send besides public addresses (customers) and all but "
+        description="CIDRs to which webhooks and bots may send besides public addresses (customers) and all but "
         "loopback and link-local ones (operators).",
     )
-    plain_http: bool = Field(False, description="Accept http:// URLs of webhooks and robots; else https:// only.")
+    plain_http: bool = Field(False, description="Accept http:// URLs of webhooks and bots; else https:// only.")
     ca_file: Path | None = Field(None, description="PEM file of the authorities for them; empty: the system's.")
     proxy_url: str = Field(
         "",

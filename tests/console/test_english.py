@@ -9,10 +9,11 @@ from sqlalchemy import update
 
 from inkgate.service.accounts import service as accounts
 from inkgate.service.accounts.models import Account
-from inkgate.service.console import gateway_client
+from inkgate.service.console import field_texts, gateway_client
 from inkgate.service.console.code_texts import ENGLISH, in_language
 from inkgate.service.console.codes import code_name, codes
-from inkgate.service.console.gateway_client import GatewayCall
+from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
+from inkgate.service.console.pages.reference import guide
 from inkgate.service.console.translations import preferred_language
 from inkgate.service.contract.capabilities import CAPABILITIES, GENERAL
 from inkgate.service.metering.service import grant_pack, packs_of
@@ -209,3 +210,10 @@ def test_every_text_of_a_code_has_its_english() -> None:
         == "The capability is not enabled in the app"
     )
     assert code_name("general", 1, "en") == "" and in_language("其他", "en") == "其他"
+
+
+def test_every_meaning_of_headers_and_fields_has_its_english() -> None:
+    guides = [guide(each, CallerKeys("ak", b"", "appkey"), "http://gateway") for each in CAPABILITIES.values()]
+    texts = {about for each in guides for _, _, about in (*each.headers, *each.fields)}
+    assert {text for text in texts if CHINESE.search(text)} == set(field_texts.ENGLISH)
+    assert [text for text in field_texts.ENGLISH.values() if CHINESE.search(text)] == []

@@ -66,7 +66,7 @@ BUSY = WorkerRegistryState(QueueState(3, 2, 1.5, 2), [CARD, replace(CARD, slot=1
 async def test_workers_and_queue_are_shown(engine: AsyncEngine) -> None:
     chief = await (await console_with(engine, Watched(BUSY))).signed_in("chief")
     page = await chief.see("/operator/workers")
-    for text in ("ocr-1 #0", "1.2.3", "onnx", "det rec", "1,234", "300.0 MiB", "达到内存上限", "启动中"):
+    for text in ("ocr-1 #0", "1.2.3", "onnx", "det rec", "1,234", "300 MiB", "达到内存上限", "启动中"):
         assert text in page, text
     assert "<dd>1 <small>/ 2" in page and "<dd>3 <small>/ 2" in page and "<dd>2.5" in page and "<dd>1.5" in page
 

@@ -18,8 +18,9 @@ from inkgate.service.console.codes import search
 from inkgate.service.console.downloads import csv_answer
 from inkgate.service.console.gateway_client import CallerKeys
 from inkgate.service.console.pages import capabilities, monitor, overview, refunds, try_it
-from inkgate.service.console.pages.operator_system import settings_view, shown
+from inkgate.service.console.pages.operator_system import settings_view, shown, with_code
 from inkgate.service.console.scope import VisibleAccounts, scope_of, span_of
+from inkgate.service.console.setting_texts import CHINESE, GROUPS
 from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES, LICENCE
 from inkgate.service.contract.requests import decode_and_check, parse
@@ -340,10 +341,28 @@ def test_settings_are_shown_without_secrets() -> None:
         telemetry={"traces_endpoint": "http://ink:hidden@collector:4318/v1/traces"},
         console={"setup_code": "open sesame, sesame"},
     )  # type: ignore[arg-type]
-    text = str(settings_view(settings))
+    text = str(settings_view(settings, Translator("zh")))
     assert "hidden" not in text and "sesame" not in text and "INKGATE_DATABASE__URL" in text
     assert "redis://cache:6379/0?password=***" in text
-    assert shown("") == "–"
+
+
+def test_settings_are_shown_in_words() -> None:
+    chinese, english = Translator("zh"), Translator("en")
+    assert [shown(each, chinese) for each in ("", (), {}, None)] == ["–"] * 4
+    assert (shown(True, chinese), shown(False, english)) == ("是", "No")
+    assert (shown(600.0, chinese), shown(1.5, chinese), shown(600, chinese)) == ("600", "1.5", "600")
+    assert shown(("general", "idcard"), english) == "general, idcard"
+    assert shown({"blue": "蓝牌"}, english) == "blue: 蓝牌"
+    assert with_code("a `b` <c>") == "a <code>b</code> &lt;c&gt;"
+
+
+def test_every_setting_has_a_meaning_in_both_languages() -> None:
+    groups = {name: type(getattr(Settings(), name)).model_fields for name in Settings.model_fields}
+    assert set(GROUPS) == set(groups)
+    assert set(CHINESE) == {f"{group}.{name}" for group, fields in groups.items() for name in fields}
+    rows = [row for _, part in settings_view(Settings(), Translator("en")) for row in part]
+    assert all(row.about for row in rows)
+    assert [row.name for row in rows if "ADR" in row.about or "CONTRACT" in row.about or "`" in row.about] == []
 
 
 async def test_static_files_are_compressed_and_immutable(console: ConsoleFixture) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.client_ip import in_networks
-from inkgate.service.console import app_choice, gateway_client, repository
+from inkgate.service.console import app_choice, field_texts, gateway_client, repository
 from inkgate.service.console.code_texts import in_language
 from inkgate.service.console.codes import Code, codes, search
 from inkgate.service.console.gateway_client import CallerKeys
@@ -119,7 +119,12 @@ async def guide_page(page_request: OwnPasswordRequest, capability: str) -> Respo
         keys = await key_names(unit, page_request, capability)
     where = endpoint(page_request)
     model = guide(CAPABILITIES[capability], keys, where)
-    return render(page_request, "guide.html", model=model, endpoint=where, english=_english)
+    language = page_request.translate.language
+
+    def meaning(text: str) -> str:
+        return field_texts.in_language(text, language)
+
+    return render(page_request, "guide.html", model=model, endpoint=where, english=_english, meaning=meaning)
 
 
 def _english(text: str) -> str:
