@@ -12,7 +12,7 @@ from inkgate.service.permissions import permission, roles
 
 SUBJECTS: Mapping[str, str] = MappingProxyType(
     {
-        "access key": "访问密钥",
+        "access key": "AccessKey",
         "account": "账号",
         "accounts": "账号列表",
         "admin token": "管理令牌",
@@ -27,14 +27,14 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
         "ledger": "账本",
         "ledger of": "账本：",
         "master key": "主密钥",
-        "channel": "通知渠道",
+        "channel": "通知通道",
         "meter": "计量表",
         "notice": "通知",
         "order": "订单",
         "orders": "订单列表",
         "pack": "资源包",
         "page": "页面",
-        "product": "商品",
+        "product": "产品",
         "refunds": "退订列表",
         "refused calls": "被拒绝的调用",
         "sessions": "登录情况",
@@ -54,6 +54,9 @@ SUBJECTS: Mapping[str, str] = MappingProxyType(
 )
 """The kind of object with which a subject begins → its Chinese name."""
 
+ENGLISH_SUBJECTS: Mapping[str, str] = MappingProxyType({"access key": "AccessKey", "status screen": "Wall screen"})
+"""Those whose name in English is not the kind itself with a capital letter."""
+
 FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "amount_fen": ("金额", "amount"),
@@ -69,7 +72,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "discount_fen": ("优惠", "discount"),
         "ends": ("到期", "ends"),
         "events": ("记录数", "events"),
-        "expiry_days": ("到期前天数", "days before the end"),
+        "expiry_days": ("到期前天数", "days before expiry"),
         "extras": ("扩展字段", "extensions"),
         "fen": ("金额", "amount"),
         "findings": ("不符", "findings"),
@@ -87,15 +90,15 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "networks": ("白名单", "networks"),
         "on_sale": ("在售", "on sale"),
         "order": ("订单", "order"),
-        "override": ("总开关", "switch"),
+        "override": ("总开关", "main switch"),
         "packs": ("资源包数", "packs"),
         "parent_id": ("主账号编号", "main account id"),
         "pays_fen": ("应付", "to pay"),
         "percent": ("比例", "percent"),
         "permission": ("所需权限", "permission"),
         "price_fen": ("价格", "price"),
-        "product": ("商品", "product"),
-        "products": ("商品", "products"),
+        "product": ("产品", "product"),
+        "products": ("产品", "products"),
         "qps": ("每秒请求数", "requests per second"),
         "reason": ("原因", "reason"),
         "role": ("角色", "role"),
@@ -109,7 +112,7 @@ FIELDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "session": ("登录会话", "session"),
         "since": ("从", "from"),
         "sm2_imported": ("SM2 密钥由客户提供", "SM2 key of the customer"),
-        "successor": ("继任密钥", "successor"),
+        "successor": ("新的 AccessKey", "new AccessKey"),
         "units": ("次数", "units"),
         "until": ("到", "until"),
         "value": ("面值", "value"),
@@ -151,7 +154,7 @@ NAMED: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
 """Field whose values have names in both languages → value → its names."""
 
 SURFACES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"console": ("控制台", "console"), "admin": ("管理接口", "admin API"), "cli": ("命令行", "command line")}
+    {"console": ("控制台", "Console"), "admin": ("管理接口", "Admin API"), "cli": ("命令行", "Command line")}
 )
 """The first part of an actor → what it is called, in Chinese and English."""
 
@@ -175,7 +178,7 @@ def actor_words(actor: str, language: str) -> tuple[str, str]:
     english = language == "en"
     surface, _, name = actor.partition(":")
     if surface == "anonymous" or (surface in SURFACES and name in ("", "-")):
-        name = "not signed in" if english else "未登录"
+        name = "Not signed in" if english else "未登录"
     elif surface not in SURFACES:
         name = actor
     return SURFACES.get(surface, ("", ""))[english], name
@@ -186,8 +189,10 @@ def subject_words(subject: str, name: str | None, language: str) -> str:
     kind = next((each for each in _BY_LENGTH if subject == each or subject.startswith(each + " ")), None)
     rest = subject[len(kind) :].strip() if kind else subject
     shown = name or rest
-    if language == "en" or kind is None:
-        return f"{kind} {shown}".strip() if kind else subject
+    if kind is None:
+        return subject
+    if language == "en":
+        return f"{ENGLISH_SUBJECTS.get(kind, kind[:1].upper() + kind[1:])} {shown}".strip()
     return f"{SUBJECTS[kind]} {shown}".strip().replace("： ", "：")
 
 

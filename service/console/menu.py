@@ -117,3 +117,9 @@ def _operator(_: Translator) -> list[tuple[str, list[tuple[str, str, str]]]]:
             ],
         ),
     ]
+
+
+def all_entries(translate: Translator) -> list[tuple[str, str]]:
+    """(path, text) of every entry of the menu, also of those that the user may not see."""
+    groups = _customer(translate, sub_account=False) + _operator(translate)
+    return [(path, text) for _, entries in groups for path, _, text in entries]

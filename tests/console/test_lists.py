@@ -127,23 +127,23 @@ async def test_actors_money_and_failed_sign_ins_are_in_words(console: ConsoleFix
     text = re.sub(r"<[^>]+>", " ", page)
     assert "console:" not in text and "anonymous" not in text and "_fen" not in text and "fen" not in text
     assert "未登录" in text and "密码不正确" in text and "没有此用户" in text and "¥" in text
-    assert "能力: 车牌识别" in text
+    assert "能力：车牌识别" in text
     await chief.submit("/operator/ledger", page="/operator/ledger")
     ledger = re.sub(r"<[^>]+>", " ", await chief.see("/operator/ledger"))
     assert "console:" not in ledger and "chief" in ledger
     chief.cookies.set("inkgate_language", "en")
-    assert "not signed in" in await chief.see("/operator/audit")
+    assert "Not signed in" in await chief.see("/operator/audit")
 
 
 @pytest.mark.parametrize(
     ("actor", "zh", "en"),
     [
-        ("console:lin", ("控制台", "lin"), ("console", "lin")),
-        ("console:-", ("控制台", "未登录"), ("console", "not signed in")),
-        ("console:", ("控制台", "未登录"), ("console", "not signed in")),
-        ("anonymous", ("", "未登录"), ("", "not signed in")),
-        ("cli:root", ("命令行", "root"), ("command line", "root")),
-        ("admin:deploy", ("管理接口", "deploy"), ("admin API", "deploy")),
+        ("console:lin", ("控制台", "lin"), ("Console", "lin")),
+        ("console:-", ("控制台", "未登录"), ("Console", "Not signed in")),
+        ("console:", ("控制台", "未登录"), ("Console", "Not signed in")),
+        ("anonymous", ("", "未登录"), ("", "Not signed in")),
+        ("cli:root", ("命令行", "root"), ("Command line", "root")),
+        ("admin:deploy", ("管理接口", "deploy"), ("Admin API", "deploy")),
         ("gateway", ("", "gateway"), ("", "gateway")),
         ("other:name", ("", "other:name"), ("", "other:name")),
     ],

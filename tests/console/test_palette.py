@@ -46,6 +46,17 @@ async def test_a_customer_finds_pages_apps_and_orders(console: ConsoleFixture, n
     assert "没有找到" in await lin.see("/palette?q=%25_nothing")
 
 
+async def test_pages_are_found_by_name_before_path(console: ConsoleFixture) -> None:
+    chief = await console.signed_in("chief")
+    assert "/operator/audit" not in await found(chief, "operator")
+    assert list(await found(chief, "账")) == ["/operator/accounts", "/operator/balances", "/operator/ledger"]
+    assert await found(chief, "audit") == {"/operator/audit": "操作审计"}
+    chief.cookies.set("inkgate_language", "en")
+    assert list(await found(chief, "a"))[:4] == [
+        "/operator/accounts", "/operator/balances", "/operator/audit", "/reference",
+    ]  # fmt: skip
+
+
 async def test_no_user_finds_what_belongs_to_others(console: ConsoleFixture, number: str) -> None:
     east = await console.signed_in("east")
     for text in ("portal", number, "青禾", "operator", "%", "_"):

@@ -11,15 +11,17 @@ from starlette.responses import Response, StreamingResponse
 
 from inkgate.service.audit import export, verify, words
 from inkgate.service.audit import repository as audit
-from inkgate.service.audit.actions import ACTIONS, KINDS, RESULTS, action_name, actions_of
+from inkgate.service.audit.actions import ACTIONS, KINDS, NAMED_REFUSALS, RESULTS, action_name, actions_of
 from inkgate.service.audit.models import EventRow
 from inkgate.service.audit.repository import Filter
 from inkgate.service.audit.words import Part
 from inkgate.service.console.downloads import csv_stream, saved_as
 from inkgate.service.console.export_heads import headings
 from inkgate.service.console.page_request import Operator, PageRequest
+from inkgate.service.console.page_titles import page_words
 from inkgate.service.console.paging import Paging
 from inkgate.service.console.render import render, title
+from inkgate.service.console.translations import Translator
 from inkgate.service.contract.capabilities import CAPABILITIES
 from inkgate.service.db import work
 from inkgate.service.db.clock import BEIJING
@@ -33,7 +35,8 @@ GROUPS = tuple(sorted({name.partition(".")[0] for name in ACTIONS}))
 
 @dataclass(frozen=True, slots=True)
 class EventLine:
-    """An event in words. `surface` is where it came in, "" for the service itself."""
+    """An event in words. `surface` is where it came in, "" for the service itself; `result` is "" where the action says
+    it, and `named` is the object as it is stored."""
 
     at: datetime
     actor: str
@@ -44,6 +47,7 @@ class EventLine:
     result: str
     result_name: str
     subject: str
+    named: str
     account: str
     parts: list[Part]
 
@@ -70,9 +74,11 @@ def day_of(text: str) -> datetime | None:
     return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
-def line_of(row: EventRow, language: str) -> EventLine:
+def line_of(row: EventRow, translate: Translator) -> EventLine:
     """The view model of an event."""
+    language = translate.language
     result = row.result or "done"
+    page = page_words(row.subject, translate) if row.surface == "console" else ""
     english = language == "en"
     surface, name = words.actor_words(row.actor, language)
     return EventLine(
@@ -82,9 +88,10 @@ def line_of(row: EventRow, language: str) -> EventLine:
         surface=words.SURFACES.get(row.surface or "", (surface, surface))[english],
         address=row.address or "",
         action=action_name(row.action, language),
-        result=result,
+        result="" if result == "done" or (result == "refused" and row.action in NAMED_REFUSALS) else result,
         result_name=RESULTS.get(result, (result, result))[english],
-        subject=words.subject_words(row.subject, row.subject_name, language),
+        subject=page or words.subject_words(row.subject, row.subject_name, language),
+        named=row.subject,
         account=row.account_name or "",
         parts=list(words.parts(row.detail, language, {name: title(name, language) for name in CAPABILITIES})),
     )
@@ -150,7 +157,7 @@ async def _page(
     return render(
         page_request,
         "operator_audit.html",
-        rows=[line_of(row, language) for row in shown.rows],
+        rows=[line_of(row, page_request.translate) for row in shown.rows],
         page=shown,
         query=query,
         kinds=[(name, texts[english]) for name, texts in KINDS.items()],

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
 from inkgate.service.console import repository
-from inkgate.service.console.menu import menu
+from inkgate.service.console.menu import MenuEntry, menu
 from inkgate.service.console.page_request import PageRequest, SignedInRequest
 from inkgate.service.console.render import render
 from inkgate.service.console.scope import scope_of
@@ -48,11 +48,21 @@ async def fragment(page_request: SignedInRequest, q: str = "") -> Response:
 
 
 def _pages(page_request: PageRequest, text: str) -> Iterator[Target]:
-    """The pages of the menu whose name, heading or path contains the text."""
-    for heading, entries in menu(page_request):
-        for entry in entries:
-            if text.lower() in f"{entry.text} {heading} {entry.path}".lower():
-                yield Target(entry.path, entry.icon, entry.text, heading)
+    """The pages of the menu whose name, or the last segment of whose path, contains the text.
+
+    Names that begin with it come first, then other names, then paths.
+    """
+    wanted = text.lower()
+
+    def rank(entry: MenuEntry) -> int | None:
+        name, segment = entry.text.lower(), entry.path.rpartition("/")[2]
+        matches = (name.startswith(wanted), wanted in name, wanted in segment)
+        return next((number for number, found in enumerate(matches) if found), None)
+
+    ranked = [(rank(entry), heading, entry) for heading, entries in menu(page_request) for entry in entries]
+    found = [(number, heading, entry) for number, heading, entry in ranked if number is not None]
+    for _number, heading, entry in sorted(found, key=lambda each: each[0]):
+        yield Target(entry.path, entry.icon, entry.text, heading)
 
 
 async def _of_customer(unit: UnitOfWork, page_request: PageRequest, text: str) -> list[tuple[str, list[Target]]]:

@@ -471,7 +471,7 @@ def test_every_action_and_object_has_words() -> None:
     assert all(each.kind in KINDS and each.zh != each.en for each in ACTIONS.values())
     assert list(ACTIONS) == sorted(ACTIONS)
     assert words.subject_words("pack 123", "general 5", "zh") == "资源包 general 5"
-    assert words.subject_words("account 青禾", None, "en") == "account 青禾"
+    assert words.subject_words("account 青禾", None, "en") == "Account 青禾"
     assert words.subject_words("ledger of 青禾", None, "zh") == "账本：青禾"
     assert words.subject_words("something else", None, "zh") == "something else"
 
