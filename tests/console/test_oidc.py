@@ -58,7 +58,7 @@ async def test_a_user_signs_in_through_the_provider_and_gets_the_requested_page(
     answer = await there_and_back(visitor, "?next=/keys")
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/keys")
     assert "青禾" in await visitor.see("/keys")
-    assert "方式: 身份提供方" in await (await sso_console.signed_in("chief")).see("/operator/audit?action=user")
+    assert "方式：身份提供方" in await (await sso_console.signed_in("chief")).see("/operator/audit?action=user")
 
 
 async def test_an_unknown_or_disabled_user_cannot_sign_in(sso_console: ConsoleFixture, provider: TinyProvider) -> None:
