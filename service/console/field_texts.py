@@ -1,9 +1,12 @@
-"""English for the meanings of request headers and fields. The OpenAPI document has them in Chinese only."""
+"""English for the meanings of request headers and fields, which the OpenAPI document has in Chinese only, and for the
+types of plates in answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from inkgate.service.contract.capabilities.plate import PLATE_TYPES
 
 ENGLISH: Mapping[str, str] = MappingProxyType(
     {
@@ -24,3 +27,13 @@ ENGLISH: Mapping[str, str] = MappingProxyType(
 def in_language(text: str, language: str) -> str:
     """The meaning of a header or field in the language of a page; a fixed value stays as it is."""
     return ENGLISH.get(text, text) if language == "en" else text
+
+
+ENGLISH_PLATE_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        PLATE_TYPES["blue"]: "Blue plate",
+        PLATE_TYPES["yellow"]: "Yellow plate",
+        PLATE_TYPES["green"]: "Green plate (new energy)",
+    }
+)
+"""Type of a plate in the manual's words → English. Words that the operator set instead stay as they are."""

@@ -262,6 +262,8 @@ def test_results_of_each_kind_are_drawn() -> None:
     plate = {"box": corners, "plate_type": "蓝牌", "platelicense": "浙A8K26P", "confidence": 0.98}
     drawn = try_it.result_view("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]})
     assert (drawn.marks[0].text, drawn.marks[0].note) == ("浙A8K26P", "蓝牌 · 98.0%")
+    drawn = try_it.result_view("plate", {"statusCode": 0, "returnObj": [{"detail": [plate]}]}, "en")
+    assert drawn.marks[0].note == "Blue plate · 98.0%"
     card = try_it.result_view("idcard", {"statusCode": 0, "returnObj": [{"detail": {"name": "林", "sex": "女"}}]})
     assert card.fields == [("姓名", "林"), ("性别", "女")]
     licence = try_it.result_view("licence", {"statusCode": 0, "returnObj": {"detail": {"union_id": "9"}}})

@@ -20,6 +20,7 @@ from inkgate.service.accounts.models import AccessKeyRow, AppRow
 from inkgate.service.accounts.service import key_context
 from inkgate.service.console import app_choice, gateway_client, repository
 from inkgate.service.console.code_texts import in_language
+from inkgate.service.console.field_texts import ENGLISH_PLATE_TYPES
 from inkgate.service.console.gateway_client import CallerKeys, GatewayCall
 from inkgate.service.console.page_request import Customer, Malformed, NotFound, PageRequest
 from inkgate.service.console.pages.reference import endpoint
@@ -117,15 +118,16 @@ def result_view(capability: str, answer: Mapping[str, Any], language: str = "zh"
     values = dict(view.fields)
     order = [*(key for key in labelled if key in values), *(key for key in values if key not in labelled)]
     fields = [(known.label(key, language), values[key]) for key in order]
-    return ResultView([_placed(each) for each in view.marks], fields, "", view.show_crops)
+    return ResultView([_placed(each, language) for each in view.marks], fields, "", view.show_crops)
 
 
-def _placed(mark: Mark) -> PlacedMark:
+def _placed(mark: Mark, language: str) -> PlacedMark:
     xs, ys = mark.box[0::2], mark.box[1::2]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
     left, top = round(min(xs)), round(min(ys))
     confidence = "" if mark.confidence is None else f"{mark.confidence:.1%}"
-    note = " · ".join(part for part in (mark.kind, confidence) if part)
+    kind = ENGLISH_PLATE_TYPES.get(mark.kind or "", mark.kind) if language == "en" else mark.kind
+    note = " · ".join(part for part in (kind, confidence) if part)
     return PlacedMark(points, mark.text, note, (left, top, round(max(xs)) - left, round(max(ys)) - top))
 
 
