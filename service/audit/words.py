@@ -154,7 +154,12 @@ NAMED: Mapping[str, Mapping[str, tuple[str, str]]] = MappingProxyType(
 """Field whose values have names in both languages → value → its names."""
 
 SURFACES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"console": ("控制台", "Console"), "admin": ("管理接口", "Admin API"), "cli": ("命令行", "Command line")}
+    {
+        "console": ("控制台", "Console"),
+        "admin": ("管理接口", "Admin API"),
+        "cli": ("命令行", "Command line"),
+        "system": ("系统", "System"),
+    }
 )
 """The first part of an actor → what it is called, in Chinese and English."""
 
@@ -171,7 +176,7 @@ class Part:
 
 
 def actor_words(actor: str, language: str) -> tuple[str, str]:
-    """Where an actor came in ("" for the service itself) and its name: `console:lin` is 控制台 and lin.
+    """Where an actor came in and its name: `console:lin` is 控制台 and lin, `system:gateway` 系统 and gateway.
 
     A user without a name has not signed in; `console:` and `console:-` are of earlier releases.
     """
@@ -239,6 +244,8 @@ def _value(name: str, value: object, language: str) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     text = str(value)
+    if name.startswith("INKGATE_") and text == "set":  # all that is recorded of a secret
+        return text if language == "en" else "已设置"
     if text in NAMED.get(name, {}):
         return NAMED[name][text][language == "en"]
     return text if language == "en" else VALUES.get(text, text)

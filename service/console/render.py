@@ -172,13 +172,13 @@ def day(value: datetime | None) -> str:
 
 
 def size(count: int) -> str:
-    """A size in bytes with a binary unit; a whole number of units has no decimal."""
+    """A size in bytes with a binary unit; exactly a whole number of units has no decimal."""
     amount = float(count)
     units = iter(("B", "KiB", "MiB", "GiB", "TiB"))
     unit = next(units)
     while amount >= 1024 and unit != "TiB":
         amount, unit = amount / 1024, next(units)
-    return f"{amount:,.1f}".removesuffix(".0") + f" {unit}"
+    return (f"{amount:,.0f}" if amount.is_integer() else f"{amount:,.1f}") + f" {unit}"
 
 
 def attr_json(value: Mapping[str, Any]) -> str:

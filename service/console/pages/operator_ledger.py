@@ -73,6 +73,7 @@ class Proof:
     """Result of a verification. `findings` is None if there are too many lines, or another one runs (`busy`)."""
 
     lines: int
+    archived: int  # lines that retention has deleted; their sums are verified
     seconds: float
     findings: list[Finding] | None
     busy: bool = False
@@ -168,16 +169,17 @@ async def as_csv(page_request: Operator, account: str = "", since: str = "", unt
 async def _verify(page_request: PageRequest, account_id: str) -> Proof:
     lock = page_request.parts.verification_lock
     if lock.locked():
-        return Proof(0, 0.0, None, busy=True)
+        return Proof(0, 0, 0.0, None, busy=True)
     async with lock:
         begun = time.perf_counter()
         async with work.snapshot_session(page_request.parts.engine) as session:
             meters = await ledger_reader.meters(session, account_id or None)
-            lines = sum(meter.seq - meter.archived_lines for meter in meters)
+            archived = sum(meter.archived_lines for meter in meters)
+            lines = sum(meter.seq for meter in meters) - archived
             if lines > MAX_VERIFIED_LINES:
-                return Proof(lines, 0.0, None)
+                return Proof(lines, archived, 0.0, None)
             findings = await ledger_reader.verify_database(session, account_id or None, max_findings=MAX_FINDINGS)
-        proof = Proof(lines, time.perf_counter() - begun, findings)
+        proof = Proof(lines, archived, time.perf_counter() - begun, findings)
     async with page_request.begin() as unit:
         about = await accounts.account(unit.session, account_id) if account_id else None
         await trail.record(

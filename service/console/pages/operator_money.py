@@ -10,6 +10,7 @@ from starlette.responses import Response
 from inkgate.service import money
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
+from inkgate.service.audit.words import actor_words
 from inkgate.service.console import repository
 from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
@@ -152,6 +153,7 @@ async def _balances(
         422 if problem else 200,
         rows=[(each, held.get(each.id, 0)) for each in shown.rows],
         entries=entries,
+        actor_name=lambda actor: actor_words(actor, page_request.translate.language)[1],
         name=name,
         page=shown,
         problem=problem,

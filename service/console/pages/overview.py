@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -173,15 +174,18 @@ def _ranking(rows: Iterable[tuple[str, UsageTotals]], translate: Translator) -> 
 
 def _errors(rows: list[UsageTotals], translate: Translator) -> dict[str, int]:
     """Errors by code: of requests, including refused ones, and of single images that failed in answered calls."""
-    found: dict[str, int] = {}
+    by_code: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    failed_images = 0
     for row in rows:
         _step, code, capability = row.key
         if code:
-            name = f"{code} {code_name(capability, code, translate.language)}".strip()
-            found[name] = found.get(name, 0) + row.requests
-        elif row.failed_images:
-            name = translate("单张图片识别失败")
-            found[name] = found.get(name, 0) + row.failed_images
+            by_code[code][capability] += row.requests
+        else:
+            failed_images += row.failed_images
+    found = {translate("单张图片识别失败"): failed_images} if failed_images else {}
+    for code, requests in by_code.items():  # capabilities word a code differently: the words of the one with the most
+        (most, _), *_others = requests.most_common(1)
+        found[f"{code} {code_name(most, code, translate.language)}".strip()] = requests.total()
     return found
 
 
