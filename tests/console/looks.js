@@ -32,8 +32,8 @@
     const parent = node.parentElement;
     if (!node.data.trim() || parent.closest("svg") || hidden(parent)) continue;
     range.selectNodeContents(node);
-    // A short name, such as that of a capability, is not broken in two.
-    const text = node.data.trim();
+    // A short name, such as that of a capability, is not broken in two; the end of a sentence after <code> may be.
+    const text = parent.textContent.trim();
     const lines = [...range.getClientRects()].filter((box) => box.width > 2);
     const broken = lines.length > 1 && lines[lines.length - 1].top > lines[0].top + 8;
     if (broken && text.length <= SHORT && !/[\d:/]/.test(text)) found.push(`broken in two: ${name(parent)}`);
