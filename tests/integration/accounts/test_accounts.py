@@ -152,7 +152,7 @@ def test_names_that_the_manual_allows(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "abc", "A" * 16, "1abc", "_abc", "ab-cd", "ab cd", "ａｂｃｄ", "abcd\n", "abc￥"])
 def test_names_that_the_manual_refuses(name: str) -> None:
-    with pytest.raises(Misuse, match="4 to 15 characters"):
+    with pytest.raises(Misuse, match="4–15 Chinese characters"):
         rules.app_name(name)
 
 

@@ -114,7 +114,7 @@ async def test_a_bad_change_is_one_plain_line_and_changes_nothing(
 
 async def test_a_capability_that_is_not_opened_has_no_route(customer: CustomerData) -> None:
     app = await customer.another_app()
-    with pytest.raises(Misuse, match="not opened"):
+    with pytest.raises(Misuse, match="not enabled"):
         async with work.unit_of_work(customer.engine, "test") as unit:
             await routes.set_route(unit, app.app_id, "general", Mode.LOCAL, enabled=True)
 
