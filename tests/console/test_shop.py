@@ -161,7 +161,7 @@ async def test_an_operator_tops_up_and_withdraws(console: ConsoleFixture) -> Non
     assert "不足 2000.00 元" in await changed(account="青禾", amount="2000", direction="withdraw")
     await changed(account="青禾", amount="0.50", direction="withdraw")
     page = await chief.see("/operator/balances?account=青禾")
-    assert "¥1,000.00" in page and "流水 42" in page and "-¥0.50" in page and "console:chief" in page
+    assert "¥1,000.00" in page and "流水 42" in page and "-¥0.50" in page and "<td>chief</td>" in page
 
 
 async def test_refunds_are_requested_together_with_a_result_for_each(console: ConsoleFixture) -> None:
