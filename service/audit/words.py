@@ -189,6 +189,11 @@ def actor_words(actor: str, language: str) -> tuple[str, str]:
     return SURFACES.get(surface, ("", ""))[english], name
 
 
+def actor_name(actor: str | None, language: str) -> str:
+    """The name alone; "" without an actor, as for an order not yet decided."""
+    return actor_words(actor, language)[1] if actor else ""
+
+
 def subject_words(subject: str, name: str | None, language: str) -> str:
     """An object in words; its name instead of its id where it has one."""
     kind = next((each for each in _BY_LENGTH if subject == each or subject.startswith(each + " ")), None)

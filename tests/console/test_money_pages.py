@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from io import StringIO
 
+import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import repository as accounts_repository
 from inkgate.service.accounts import service as accounts
@@ -18,6 +20,7 @@ from inkgate.service.orders import refunds
 from inkgate.service.orders.service import place_order
 from tests.console.console_fixture import NOW, ConsoleFixture
 from tests.console.test_pages import bought, call, traffic
+from tests.postgres import ON_SQLITE
 
 
 def rows(text: str) -> list[list[str]]:
@@ -162,3 +165,20 @@ async def test_a_month_ends_at_midnight_in_beijing(console: ConsoleFixture) -> N
     console.clock.time = NOW.replace(year=2027, month=1, day=5)
     async with work.read_session(console.engine) as session:
         assert (await bills.view(UnitOfWork(session, "test", console.clock), main, "2026-12")).month == "2026-12"
+
+
+@pytest.mark.parametrize(
+    ("billing", "said"),
+    [
+        ({}, "返回错误码的也计次。服务自身的错误不计次。"),
+        ({"request_fault": 0}, "图片本身有误（如格式、大小）而返回错误码的也计次。服务自身"),
+        ({"image_fault": 0}, "请求参数有误而返回错误码的也计次。服务自身"),
+        ({"image_fault": 0, "request_fault": 0}, "不计次。服务自身的错误不计次。"),
+        ({"internal_fault": 1}, "返回错误码的也计次。</li>"),
+    ],
+)
+@ON_SQLITE
+async def test_pricing_says_which_errors_are_charged(engine: AsyncEngine, billing: dict[str, int], said: str) -> None:
+    lin = await (await ConsoleFixture.build(engine, billing=billing)).signed_in("lin")
+    assert said in await lin.see("/pricing")
+    assert said.removeprefix("不计次。") in await lin.see("/agreement")

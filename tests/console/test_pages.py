@@ -9,7 +9,6 @@ from io import StringIO
 
 import httpx
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from inkgate.service.accounts import repository as accounts_repository
 from inkgate.service.accounts import service as accounts
@@ -37,7 +36,6 @@ from inkgate.service.orders.service import place_order
 from inkgate.service.samples import sample
 from inkgate.service.settings import Settings
 from tests.console.console_fixture import ConsoleFixture
-from tests.postgres import ON_SQLITE
 
 ZH = Translator("zh")
 
@@ -265,23 +263,6 @@ async def test_errors_of_one_code_are_added_up_over_capabilities(console: Consol
     lin.headers["accept-language"] = language
     page = await lin.see("/")
     assert page.count("400012 ") == 1 and ("400012 文件格式不合法" in page) == (language == "zh")
-
-
-@pytest.mark.parametrize(
-    ("billing", "said"),
-    [
-        ({}, "返回错误码的也计次。服务自身的错误不计次。"),
-        ({"request_fault": 0}, "图片本身有误（如格式、大小）而返回错误码的也计次。服务自身"),
-        ({"image_fault": 0}, "请求参数有误而返回错误码的也计次。服务自身"),
-        ({"image_fault": 0, "request_fault": 0}, "不计次。服务自身的错误不计次。"),
-        ({"internal_fault": 1}, "返回错误码的也计次。</li>"),
-    ],
-)
-@ON_SQLITE
-async def test_pricing_says_which_errors_are_charged(engine: AsyncEngine, billing: dict[str, int], said: str) -> None:
-    lin = await (await ConsoleFixture.build(engine, billing=billing)).signed_in("lin")
-    assert said in await lin.see("/pricing")
-    assert said.removeprefix("不计次。") in await lin.see("/agreement")
 
 
 def test_results_of_each_kind_are_drawn() -> None:

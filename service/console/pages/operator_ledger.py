@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -206,7 +207,7 @@ async def _render_page(
         page_request,
         "operator_ledger.html",
         model=model,
-        actor_name=lambda actor: words.actor_words(actor, language)[1],
+        actor_name=partial(words.actor_name, language=language),
         subject_words=lambda subject, name: words.subject_words(subject, name, language),
         code_name=lambda row: code_name(row.capability, row.code, language),
         proof=proof,

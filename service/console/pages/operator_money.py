@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from inkgate.service import money
 from inkgate.service.accounts import repository as accounts
 from inkgate.service.accounts.models import Account
-from inkgate.service.audit.words import actor_words
+from inkgate.service.audit.words import actor_name
 from inkgate.service.console import repository
 from inkgate.service.console.forms import keep_secret, secrets_on
 from inkgate.service.console.notices import explain
@@ -153,7 +154,7 @@ async def _balances(
         422 if problem else 200,
         rows=[(each, held.get(each.id, 0)) for each in shown.rows],
         entries=entries,
-        actor_name=lambda actor: actor_words(actor, page_request.translate.language)[1],
+        actor_name=partial(actor_name, language=page_request.translate.language),
         name=name,
         page=shown,
         problem=problem,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from inkgate.service import money
-from inkgate.service.audit.words import actor_words
+from inkgate.service.audit.words import actor_name
 from inkgate.service.console import repository
 from inkgate.service.console.notices import explain
 from inkgate.service.console.page_request import NotFound, Operator, PageRequest
@@ -113,7 +114,7 @@ async def _list(
         state=state,
         states_known=known,
         problem=problem,
-        actor_name=_actor_name(page_request),
+        actor_name=partial(actor_name, language=page_request.translate.language),
     )
 
 
@@ -145,11 +146,6 @@ async def _refunds(
     page_request: PageRequest, state: str, status: int = 200, problem: str = "", page: int = 1
 ) -> Response:
     return await _list(page_request, "operator_refunds.html", refund_list, REFUND_STATES, state, status, problem, page)
-
-
-def _actor_name(page_request: PageRequest) -> Callable[[str | None], str]:
-    """The name of who decided, as in the audit trail; "" for an order not yet decided."""
-    return lambda actor: actor_words(actor, page_request.translate.language)[1] if actor else ""
 
 
 @router.get("/products")
